@@ -1,0 +1,144 @@
+"""Settings of a run: frozen, typed, with ranges and units in the names; one digest.
+
+Everything in `Settings` except `execution` changes results and takes part in `Settings.digest`,
+so a changed setting gives new result ids; `execution` only says how the work is done.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from easi3r.errors import SettingsError
+from easi3r.types import digest
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SamplingSettings(_Frozen):
+    """How a video is cut into clips.
+
+    `clip_frames` frames are read for each clip, `overlap_frames` of them shared with the next
+    one; every `frame_stride`-th frame is taken, or those nearest to a clock of `rate_hz`.
+    """
+
+    clip_frames: Annotated[int, Field(ge=2, le=1024)] = 24
+    overlap_frames: Annotated[int, Field(ge=0)] = 0
+    frame_stride: Annotated[int, Field(ge=1)] = 1
+    rate_hz: Annotated[float, Field(gt=0)] | None = None
+    min_frames: Annotated[int, Field(ge=2)] = 3
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "SamplingSettings":
+        if self.overlap_frames >= self.clip_frames:
+            raise ValueError("overlap_frames must be smaller than clip_frames")
+        if self.min_frames > self.clip_frames:
+            raise ValueError("min_frames must not exceed clip_frames")
+        if self.rate_hz is not None and self.frame_stride != 1:
+            raise ValueError("give frame_stride or rate_hz, not both")
+        return self
+
+
+class VideoSettings(_Frozen):
+    """How frames are read.
+
+    `long_side_px` None: the side the weights were trained at. `broken_stream` says what to do
+    with a video whose decoding stops midway: quarantine it, or keep the frames before the break.
+    """
+
+    long_side_px: Annotated[int, Field(ge=32, le=4096)] | None = None
+    broken_stream: Literal["quarantine", "keep_frames_before_break"] = "quarantine"
+
+
+class GraphSettings(_Frozen):
+    """Which pairs of frames are run (METHOD section 2).
+
+    `strided_window`: offsets 1, 3, .., 2*window-1; `window`: offsets 1..window; `complete`: every
+    pair; `star`: every frame with frame 0. Always both directions.
+    """
+
+    kind: Literal["strided_window", "window", "complete", "star"] = "strided_window"
+    window: Annotated[int, Field(ge=1)] = 5
+
+
+class ModelSettings(_Frozen):
+    """Which network. `weights`: a name (`nano`), path, fsspec URL or Hugging Face repository."""
+
+    weights: str = "nano"
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    precision: Literal["float32", "bfloat16"] = "float32"
+
+
+class SegmentationSettings(_Frozen):
+    """How motion is read from attention (METHOD section 4)."""
+
+    clusters: Annotated[int, Field(ge=2)] = 64
+    seed: int = 42
+
+
+class AlignmentSettings(_Frozen):
+    """The solver of METHOD section 6; defaults are the reference's."""
+
+    steps: Annotated[int, Field(ge=1)] = 300
+    learning_rate: Annotated[float, Field(gt=0)] = 0.01
+    final_learning_rate: Annotated[float, Field(gt=0)] = 0.001
+    shared_focal: bool = True
+    min_confidence: Annotated[float, Field(ge=0)] = 1.1
+    flow_weight: Annotated[float, Field(ge=0)] = 0.01
+    flow_start_fraction: Annotated[float, Field(ge=0, le=1)] = 0.1
+    flow_max_error_px: Annotated[float, Field(gt=0)] = 50.0
+    flow_drop_above: Annotated[float, Field(gt=0)] = 25.0
+    smoothness_weight: Annotated[float, Field(ge=0)] = 0.0
+    depth_weight: Annotated[float, Field(ge=0)] = 0.0
+    seed: int = 0
+
+
+class StoreSettings(_Frozen):
+    """How results are encoded. Floats keep `mantissa_bits` bits: relative error <= 2**-(bits+1)."""
+
+    point_map: Literal["stored", "derived"] = "stored"
+    frames_per_chunk: Annotated[int, Field(ge=1)] = 4
+    mantissa_bits: Annotated[int, Field(ge=4, le=23)] = 12
+
+
+class ExecutionSettings(_Frozen):
+    """How the work is done; never changes what a result means."""
+
+    device: str = "auto"
+    pairs_per_batch: Annotated[int, Field(ge=1)] = 8
+    clips_per_batch: Annotated[int, Field(ge=1)] = 8
+    attempts: Annotated[int, Field(ge=1)] = 3
+
+
+class Settings(_Frozen):
+    """Every setting of a run."""
+
+    sampling: SamplingSettings = SamplingSettings()
+    video: VideoSettings = VideoSettings()
+    graph: GraphSettings = GraphSettings()
+    model: ModelSettings = ModelSettings()
+    segmentation: SegmentationSettings = SegmentationSettings()
+    alignment: AlignmentSettings = AlignmentSettings()
+    store: StoreSettings = StoreSettings()
+    execution: ExecutionSettings = ExecutionSettings()
+
+    @classmethod
+    def parse(cls, values: dict[str, Any]) -> "Settings":
+        """Settings from plain values.
+
+        Raises:
+            SettingsError: names the setting, the value and the range.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(str(part) for part in first["loc"]) or "settings"
+            problem = f"{first['msg']} (got {first.get('input')!r})"
+            raise SettingsError(name, problem, "See `easi3r settings` for ranges") from error
+
+    @property
+    def digest(self) -> str:
+        """SHA-256, hex, of everything that changes results."""
+        return digest(self.model_dump(mode="json", exclude={"execution"}))

@@ -1,0 +1,157 @@
+"""The tree of errors: every failure is permanent (quarantine the clip) or transient (retry).
+
+A message names the input it is about (`subject`), what is wrong with it, and the remedy.
+`reason` is the short, stable word that quarantine records and tables carry.
+"""
+
+from typing import ClassVar
+
+
+class Easi3RError(Exception):
+    """Base of every error this library raises on purpose.
+
+    Args:
+        subject: the input the error is about: a URL, a clip id, a setting's name.
+        problem: what is wrong with it, with the offending value.
+        remedy: what the reader can do about it, as a sentence without a full stop.
+    """
+
+    reason: ClassVar[str] = "error"
+
+    def __init__(self, subject: str, problem: str, remedy: str) -> None:
+        super().__init__(subject, problem, remedy)
+        self.subject = subject
+        self.problem = problem
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.problem}. {self.remedy}."
+
+
+class PermanentError(Easi3RError):
+    """The same input fails again: quarantine it and go on."""
+
+
+class TransientError(Easi3RError):
+    """The same call may succeed later: retry it."""
+
+
+class SettingsError(PermanentError):
+    """A setting is out of its range or contradicts another."""
+
+    reason = "settings"
+
+
+class SourceError(PermanentError):
+    """A collection cannot be listed: no such folder, an empty glob, a malformed manifest."""
+
+    reason = "source"
+
+
+class UnreadableURLError(SourceError):
+    """A URL does not exist, or this machine may not read it."""
+
+    reason = "unreadable_url"
+
+
+class VideoError(PermanentError):
+    """Base of everything that is wrong with one video."""
+
+    reason = "video"
+
+
+class EmptyFileError(VideoError):
+    """The file holds no bytes."""
+
+    reason = "empty_file"
+
+
+class NotAVideoError(VideoError):
+    """No demuxer recognises the bytes."""
+
+    reason = "not_a_video"
+
+
+class NoVideoStreamError(VideoError):
+    """The container opens but holds no video stream (audio only, say)."""
+
+    reason = "no_video_stream"
+
+
+class NoFramesError(VideoError):
+    """There is a video stream, and not one frame of it decodes."""
+
+    reason = "no_frames"
+
+
+class BrokenStreamError(VideoError):
+    """Decoding stops with an error midway, and the settings do not accept the frames before it."""
+
+    reason = "broken_stream"
+
+
+class TooFewFramesError(VideoError):
+    """Fewer frames than a clip needs."""
+
+    reason = "too_few_frames"
+
+
+class ChangedVideoError(VideoError):
+    """The bytes behind a URL are no longer those that were probed."""
+
+    reason = "changed_video"
+
+
+class CheckpointError(PermanentError):
+    """Weights cannot be used: missing, unreadable, of another architecture, or of another hash."""
+
+    reason = "checkpoint"
+
+
+class DegenerateGeometryError(PermanentError):
+    """A registration or camera has no unique solution for these points."""
+
+    reason = "degenerate_geometry"
+
+
+class StoreError(PermanentError):
+    """Base of what is wrong with a dataset on disk or object storage."""
+
+    reason = "store"
+
+
+class UnwritableDestinationError(StoreError):
+    """The destination refuses writes, or does not honour create-only writes."""
+
+    reason = "unwritable_destination"
+
+
+class NotADatasetError(StoreError):
+    """A URL holds no dataset of a schema this version reads."""
+
+    reason = "not_a_dataset"
+
+
+class ClipNotFoundError(StoreError, KeyError):
+    """A dataset has no committed clip of that id."""
+
+    reason = "clip_not_found"
+    __str__ = Easi3RError.__str__
+
+
+class CorruptClipError(StoreError):
+    """What was read back differs from what was written or from its checksums."""
+
+    reason = "corrupt_clip"
+
+
+class StorageUnavailableError(TransientError):
+    """Storage answered with a passing failure (timeout, 503, broken connection)."""
+
+    reason = "storage_unavailable"
+
+
+class OutOfMemoryError(TransientError):
+    """The device ran out of memory; smaller batches may pass."""
+
+    reason = "oom"

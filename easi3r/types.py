@@ -1,0 +1,225 @@
+"""Frozen values that cross stage borders and live in host memory.
+
+Conventions, once for the whole project: poses are camera-to-world, 4x4, in OpenCV axes (x right,
+y down, z forward); pixel centres are integers and a centred principal point is (W/2, H/2);
+`dynamic` masks are True where something moves; times are seconds, presentation timestamps as the
+container gives them. Values that live on a device are in `easi3r.tensors`.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+from jaxtyping import Bool, Float32, Float64, Int64, UInt8
+
+
+def digest(value: object) -> str:
+    """SHA-256, hex, of a JSON-able value, independent of key order and spacing."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Video:
+    """A probed video: what decoding it really gives, whatever its header says.
+
+    Attributes:
+        url: where it was read, as given by the source.
+        fingerprint: SHA-256 of the file's bytes, hex.
+        size_bytes: length of the file.
+        width, height: pixels of a decoded frame after its rotation metadata is applied.
+        rotation_degrees: clockwise turn that decoding applies: 0, 90, 180 or 270.
+        pixel_aspect: width of a displayed pixel over its height, after rotation (1.0: square).
+        codec: FFmpeg's name of the codec.
+        pts_seconds: presentation time of every frame that decodes, ascending.
+        stream_break: the decoder's words where the stream broke off, None if it ended well;
+            `pts_seconds` then holds the frames before the break.
+    """
+
+    url: str
+    fingerprint: str
+    size_bytes: int
+    width: int
+    height: int
+    rotation_degrees: int
+    pixel_aspect: float
+    codec: str
+    pts_seconds: Float64[np.ndarray, " frames"]
+    stream_break: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.pts_seconds)
+
+    @property
+    def mean_fps(self) -> float:
+        """Frames a second over the whole video; 0 for a single frame."""
+        span = float(self.pts_seconds[-1] - self.pts_seconds[0]) if len(self) > 1 else 0.0
+        return (len(self) - 1) / span if span > 0 else 0.0
+
+
+@dataclass(frozen=True)
+class ClipSpec:
+    """What to annotate: which frames of which video. Small enough to travel in a task graph.
+
+    Attributes:
+        video_url, video_fingerprint: as in `Video`.
+        frame_index: source frames to read, in presentation order, ascending.
+        pts_seconds: their presentation times.
+        owned_start, owned_stop: the source frames [start, stop) this clip answers for; the owned
+            ranges of a video's clips partition it, what is read beyond them is context.
+        stream_break: as in `Video`, set where a broken video's leading frames were accepted.
+    """
+
+    video_url: str
+    video_fingerprint: str
+    frame_index: tuple[int, ...]
+    pts_seconds: tuple[float, ...]
+    owned_start: int
+    owned_stop: int
+    stream_break: str | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.frame_index) != len(self.pts_seconds):
+            raise ValueError("frame_index and pts_seconds differ in length")
+        if any(b <= a for a, b in zip(self.frame_index, self.frame_index[1:])):
+            raise ValueError(f"frame_index is not ascending: {self.frame_index}")
+        if not self.owned_start < self.owned_stop:
+            raise ValueError(f"empty owned range [{self.owned_start}, {self.owned_stop})")
+
+    def __len__(self) -> int:
+        return len(self.frame_index)
+
+    @property
+    def clip_id(self) -> str:
+        """32 hex digits: hash of (content fingerprint, owned range, frames read)."""
+        identity = [self.video_fingerprint, self.owned_start, self.owned_stop, self.frame_index]
+        return digest(identity)[:32]
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Decoded, oriented, resized and cropped frames of one clip.
+
+    Attributes:
+        images: RGB, 0..255.
+        pts_seconds, frame_index: time and source frame number of each image.
+        source_to_stored: homogeneous affine map from source pixels (after rotation metadata) to
+            pixels of `images`: `stored ~ source_to_stored @ (x, y, 1)`.
+    """
+
+    images: UInt8[np.ndarray, "frames height width 3"]
+    pts_seconds: Float64[np.ndarray, " frames"]
+    frame_index: Int64[np.ndarray, " frames"]
+    source_to_stored: Float64[np.ndarray, "3 3"]
+
+    def __post_init__(self) -> None:
+        lengths = {len(self.images), len(self.pts_seconds), len(self.frame_index)}
+        if len(lengths) != 1:
+            raise ValueError(f"images, pts_seconds and frame_index differ in length: {lengths}")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+@dataclass(frozen=True)
+class KnownCameras:
+    """Cameras given from outside, held fixed by the alignment. None: unknown, estimated.
+
+    Attributes:
+        intrinsics: per frame, in pixels of the stored resolution.
+        camera_to_world: per frame; fixes the scale of the clip too.
+    """
+
+    intrinsics: Float64[np.ndarray, "frames 3 3"] | None = None
+    camera_to_world: Float64[np.ndarray, "frames 4 4"] | None = None
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """Cameras and depths of one clip; world = camera of the first frame unless poses were given.
+
+    Attributes:
+        camera_to_world: OpenCV axes.
+        intrinsics: pixels of the stored resolution.
+        depth: z in the camera, > 0, in the clip's own unit.
+        confidence: the network's, >= 1; 0 where cleaning found the pixel contradicted.
+        loss_history: the objective after each step of the solver.
+        quality: named figures, e.g. `final_objective`, `median_reprojection_px`.
+    """
+
+    camera_to_world: Float64[np.ndarray, "frames 4 4"]
+    intrinsics: Float64[np.ndarray, "frames 3 3"]
+    depth: Float32[np.ndarray, "frames height width"]
+    confidence: Float32[np.ndarray, "frames height width"]
+    loss_history: Float64[np.ndarray, " steps"]
+    quality: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where an annotation comes from: enough to judge it and to make it again."""
+
+    weights_name: str
+    weights_sha256: str
+    weights_licence: str
+    code_version: str
+    settings_digest: str
+    settings_json: str
+    device: str
+
+
+@dataclass(frozen=True)
+class ClipAnnotation:
+    """Everything known about one clip, as the store writes it.
+
+    Attributes:
+        dynamic_score: motion score per token, 0..1.
+        dynamic_mask: True where something moves.
+        scale: `arbitrary`, or `metric` where known poses in metres fixed it.
+    """
+
+    spec: ClipSpec
+    pts_seconds: Float64[np.ndarray, " frames"]
+    frame_index: Int64[np.ndarray, " frames"]
+    source_to_stored: Float64[np.ndarray, "3 3"]
+    images_shape: tuple[int, int]
+    dynamic_score: Float32[np.ndarray, "frames rows columns"]
+    dynamic_mask: Bool[np.ndarray, "frames height width"]
+    reconstruction: Reconstruction
+    provenance: Provenance
+    scale: str = "arbitrary"
+    seconds_by_stage: dict[str, float] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.pts_seconds)
+
+
+class Outcome(StrEnum):
+    """What became of a clip, or of a video that gave no clip."""
+
+    COMMITTED = "committed"
+    SKIPPED = "skipped"  # already committed, by an earlier run or by a duplicate of the video
+    QUARANTINED = "quarantined"
+    FAILED = "failed"  # transient errors only, retries used up: run again
+
+
+@dataclass(frozen=True)
+class ClipReport:
+    """A task's whole answer about one clip (or about a video that could not be planned).
+
+    Attributes:
+        subject: the clip id, or the id of the video's quarantine record.
+        reason, message: from the error, where there was one.
+        frames, bytes_written, seconds: of this clip; zero where nothing ran.
+    """
+
+    subject: str
+    video_url: str
+    outcome: Outcome
+    reason: str | None = None
+    message: str | None = None
+    frames: int = 0
+    bytes_written: int = 0
+    seconds: float = 0.0
