@@ -23,7 +23,7 @@ class PairGraph:
     frames: int
 
     def __post_init__(self) -> None:
-        if len(self.edges) and not (0 <= self.edges.min() and self.edges.max() < self.frames):
+        if len(self.edges) and not (self.edges.min() >= 0 and self.edges.max() < self.frames):
             raise ValueError(f"edges name frames outside 0..{self.frames - 1}")
         if (self.edges[:, 0] == self.edges[:, 1]).any():
             raise ValueError("edges hold a pair of a frame with itself")
