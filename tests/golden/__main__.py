@@ -1,0 +1,41 @@
+"""Compare this implementation with a folder of reference numbers (METHOD section 7).
+
+    python -m tests.golden DIR
+
+Prints one row per array and exits with 1 when anything is over its bound.
+"""
+
+import argparse
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+from tests.golden.comparison import Comparison, print_table
+
+MODULES = ("tests.golden.network", "tests.golden.attention", "tests.golden.alignment")
+
+
+def compare(folder: Path) -> list[Comparison]:
+    """Every comparison the files in `folder` allow."""
+    modules = [import_module(name) for name in MODULES if find_spec(name)]
+    return [row for module in modules for row in module.compare(folder)]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.golden", description=__doc__)
+    parser.add_argument("folder", type=Path, help="folder of reference .npz and .json files")
+    folder = parser.parse_args().folder
+    if not folder.is_dir():
+        parser.error(f"{folder} is not a folder")
+    comparisons = compare(folder)
+    print_table(comparisons)
+    failures = [row for row in comparisons if not row.passed]
+    print(f"{len(comparisons)} compared, {len(failures)} over their bound")
+    if not comparisons:
+        print(f"{folder} holds no file of the reference format")
+    return 1 if failures or not comparisons else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
