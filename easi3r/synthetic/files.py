@@ -1,0 +1,51 @@
+"""A clip as a playable mp4 with its truth beside it."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+from easi3r.errors import SourceError
+from easi3r.synthetic.render import RenderedClip, back_project
+
+
+def write_clip(clip: RenderedClip, folder: Path, name: str) -> Path:
+    """Writes `name.mp4` (H.264, 4:2:0, near lossless) and `name.npz`; returns the mp4's path.
+
+    The point map is not stored: it is exactly depth, intrinsics and pose, and `read_truth` gives
+    it back. Frame times must be a constant rate apart.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.mp4"
+    step = float(clip.times[1] - clip.times[0]) if len(clip) > 1 else 1.0
+    rate = Fraction(1 / step).limit_denominator(1001)
+    with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
+        stream = container.add_stream("libx264", rate=rate, options={"crf": "8"})
+        stream.height, stream.width = clip.images.shape[1:3]
+        stream.pix_fmt = "yuv420p"
+        for image in clip.images:
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    kept = {key: value for key, value in vars(clip).items() if key not in ("images", "point_map")}
+    np.savez_compressed(path.with_suffix(".npz"), **kept)
+    return path
+
+
+def read_truth(path: Path) -> RenderedClip:
+    """The clip whose mp4 or npz is at `path`; images are those the mp4 decodes to.
+
+    Raises:
+        SourceError: one of the two files is missing.
+    """
+    movie, truth = path.with_suffix(".mp4"), path.with_suffix(".npz")
+    for file in (movie, truth):
+        if not file.is_file():
+            raise SourceError(str(file), "no such file", "Write the clip again with write_clip")
+    with av.open(str(movie)) as container:
+        images = np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
+    with np.load(truth) as arrays:
+        kept = dict(arrays)
+    point_map = back_project(kept["depth"], kept["intrinsics"][0], kept["camera_to_world"])
+    return RenderedClip(images=images, point_map=point_map, **kept)
