@@ -114,6 +114,12 @@ class DegenerateGeometryError(PermanentError):
     reason = "degenerate_geometry"
 
 
+class NonFiniteError(PermanentError):
+    """A computed value is NaN or infinite: the weights or the precision are at fault."""
+
+    reason = "non_finite"
+
+
 class StoreError(PermanentError):
     """Base of what is wrong with a dataset on disk or object storage."""
 
@@ -155,3 +161,9 @@ class OutOfMemoryError(TransientError):
     """The device ran out of memory; smaller batches may pass."""
 
     reason = "oom"
+
+
+class WorkerLostError(TransientError):
+    """The process that ran a task died under it, again and again."""
+
+    reason = "worker_lost"

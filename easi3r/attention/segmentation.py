@@ -1,0 +1,134 @@
+"""From motion scores to masks (METHOD section 4, steps 2 to 4, and the token masks of 5)."""
+
+import math
+import warnings
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int64
+from skimage.exposure import histogram
+from skimage.filters import threshold_multiotsu
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+from torch import Tensor
+from torch.nn import functional
+
+from easi3r.attention.maps import dynamic_map, normalise_frames
+from easi3r.config import SegmentationSettings
+from easi3r.errors import NonFiniteError
+from easi3r.tensors import AttentionStatistics, DynamicMasks, FrameFeatures
+
+_CLASS_COUNTS = (2, 3, 4)
+_HISTOGRAM_BINS = 256
+
+
+def segment(
+    statistics: AttentionStatistics,
+    features: FrameFeatures,
+    height: int,
+    width: int,
+    settings: SegmentationSettings,
+) -> DynamicMasks:
+    """What moves in a clip (METHOD section 4).
+
+    Args:
+        statistics: of pass 1, or of pass 2 to estimate the masks anew.
+        features: encoder output of the same frames, on the same token grid.
+        height, width: pixels of the masks.
+        settings: number of clusters and seed.
+
+    Raises:
+        NonFiniteError: the statistics hold a NaN or an infinity.
+    """
+    labels = cluster_tokens(features, settings.clusters, settings.seed)
+    score = smooth_over_clusters(dynamic_map(statistics), labels)
+    return threshold_score(score, height, width)
+
+
+def cluster_tokens(
+    features: FrameFeatures, clusters: int, seed: int
+) -> Int64[Tensor, "frames rows columns"]:
+    """A cluster, 0..clusters-1, for every token of the clip, by scikit-learn's k-means on the CPU.
+
+    Clips with fewer tokens than `clusters`, or fewer distinct ones, use fewer clusters.
+    """
+    frames, tokens, channels = features.tokens.shape
+    points = features.tokens.reshape(frames * tokens, channels).float().cpu().numpy()
+    estimator = KMeans(n_clusters=min(clusters, len(points)), random_state=seed)
+    with warnings.catch_warnings():
+        # Raised where tokens coincide (a black frame, say): then fewer clusters are what we want.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        labels = estimator.fit_predict(points)
+    shape = (frames, features.rows, features.columns)
+    return torch.from_numpy(labels.astype(np.int64)).reshape(shape).to(features.tokens.device)
+
+
+def smooth_over_clusters(
+    scores: Float[Tensor, "frames rows columns"],
+    labels: Int64[Tensor, "frames rows columns"],
+) -> Float[Tensor, "frames rows columns"]:
+    """Each token's score replaced by its cluster's average, then 0..1 in every frame."""
+    members = labels.flatten()
+    clusters = int(members.max()) + 1
+    totals = scores.new_zeros(clusters).index_add_(0, members, scores.flatten())
+    counts = torch.bincount(members, minlength=clusters).clamp(min=1)
+    return normalise_frames((totals / counts)[labels])
+
+
+def threshold_score(
+    score: Float[Tensor, "frames rows columns"], height: int, width: int
+) -> DynamicMasks:
+    """Masks at pixel resolution: bilinear upsampling, one threshold for the clip."""
+    pixels = functional.interpolate(
+        score[:, None], size=(height, width), mode="bilinear", align_corners=False
+    ).squeeze(1)
+    threshold = clip_threshold(pixels)
+    return DynamicMasks(score=score, mask=pixels > threshold, threshold=threshold)
+
+
+def clip_threshold(scores: Float[Tensor, "frames height width"]) -> float:
+    """The score above which a pixel moves (METHOD section 4, step 4).
+
+    Multi-Otsu with 2, 3 and 4 classes; the number of classes that best separates the class means,
+    and the highest threshold of that number. Infinity, nothing moves, where the scores have fewer
+    distinct values (of 256 bins) than classes.
+
+    Raises:
+        NonFiniteError: the scores hold a NaN or an infinity.
+    """
+    if not scores.isfinite().all():
+        problem = "the network's attention holds values that are not finite"
+        raise NonFiniteError("dynamic score", problem, "Run in float32, or check the weights")
+    values = scores.flatten().cpu().numpy()
+    counts, centres = histogram(values, nbins=_HISTOGRAM_BINS)
+    if np.count_nonzero(counts) < max(_CLASS_COUNTS):
+        return math.inf
+    candidates = [
+        threshold_multiotsu(classes=classes, hist=(counts, centres)) for classes in _CLASS_COUNTS
+    ]
+    best = max(candidates, key=lambda thresholds: _separation(values, thresholds))
+    return float(best[-1])
+
+
+def token_masks(
+    mask: Bool[Tensor, "frames height width"], patch_size: int
+) -> Bool[Tensor, "frames rows columns"]:
+    """True for each patch that holds a moving pixel (METHOD section 5).
+
+    Args:
+        mask: height and width are multiples of `patch_size`.
+        patch_size: side of a patch, in pixels.
+    """
+    patches = mask.unflatten(2, (-1, patch_size)).unflatten(1, (-1, patch_size))
+    return patches.any(dim=4).any(dim=2)
+
+
+def _separation(values: np.ndarray, thresholds: np.ndarray) -> float:
+    """Variance of the class means over the root of the number of classes; -1 for an empty class."""
+    classes = len(thresholds) + 1
+    members = np.digitize(values, thresholds)
+    sizes = np.bincount(members, minlength=classes)
+    if not sizes.all():
+        return -1.0
+    means = np.bincount(members, weights=values, minlength=classes) / sizes
+    return float(means.var() / math.sqrt(classes))
