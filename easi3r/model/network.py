@@ -1,0 +1,203 @@
+"""DUSt3R: an encoder per image, two decoders that read each other, two heads (METHOD section 1).
+
+    features = network.encode(normalise(images))                    once per frame
+    key_means = network.key_means(features, edges)                  pass 1: no heads
+    prediction, key_means = network.predict(features, edges, masks) pass 2: re-weighted
+
+Training reads the layers themselves:
+
+    layers = list(network.decode(features, edges))
+    prediction = network.regress(features, edges, layers)
+    logits = layers[2].decoder_1.scores.logits()                    (pairs, heads, queries, keys)
+"""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int64, UInt8
+from torch import Tensor, nn
+
+from easi3r.errors import SettingsError
+from easi3r.model.attention import AttentionKernel, StaticKeyAttention, fused_attention
+from easi3r.model.blocks import (
+    NORM_EPSILON,
+    DecoderBlock,
+    DecoderLayer,
+    EncoderBlock,
+    PatchEmbedding,
+)
+from easi3r.model.config import ModelConfig
+from easi3r.model.heads import DPTHead, LinearHead, to_points
+from easi3r.model.rotary import Rotation
+from easi3r.tensors import FrameFeatures, KeyMeans, PairPrediction
+
+HEADS: dict[str, type[LinearHead] | type[DPTHead]] = {"linear": LinearHead, "dpt": DPTHead}
+
+
+def normalise(
+    images: UInt8[Tensor, "frames height width 3"],
+) -> Float[Tensor, "frames 3 height width"]:
+    """RGB 0..255 to the network's input in [-1, 1]."""
+    return images.permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+class DUSt3R(nn.Module):
+    """The network, with the parameter names of the published checkpoints.
+
+    Works at any image size whose sides are multiples of the patch, portrait or landscape. Under
+    `torch.autocast` the streams between blocks, the heads and the key means stay in float32.
+
+    Args:
+        config: the size.
+        kernel: how every attention layer attends.
+    """
+
+    downstream_head1: LinearHead | DPTHead
+    downstream_head2: LinearHead | DPTHead
+
+    def __init__(self, config: ModelConfig, kernel: AttentionKernel = fused_attention) -> None:
+        super().__init__()
+        self.config = config
+        self.kernel = kernel
+        encoder, decoder = config.encoder_channels, config.decoder_channels
+        self.mask_token = nn.Parameter(torch.zeros(1, 1, decoder))  # in the files, never used
+        self.patch_embed = PatchEmbedding(config.patch_size, encoder)
+        self.enc_blocks = nn.ModuleList(
+            EncoderBlock(encoder, config.encoder_heads, kernel) for _ in range(config.encoder_depth)
+        )
+        self.enc_norm = nn.LayerNorm(encoder, eps=NORM_EPSILON)
+        self.decoder_embed = nn.Linear(encoder, decoder)
+        self.dec_blocks = nn.ModuleList(
+            DecoderBlock(decoder, config.decoder_heads, kernel) for _ in range(config.decoder_depth)
+        )
+        self.dec_norm = nn.LayerNorm(decoder, eps=NORM_EPSILON)
+        self.dec_blocks2 = nn.ModuleList(
+            DecoderBlock(decoder, config.decoder_heads, kernel) for _ in range(config.decoder_depth)
+        )
+        self.downstream_head1 = HEADS[config.head](config)
+        self.downstream_head2 = HEADS[config.head](config)
+
+    def encode(self, images: Float[Tensor, "frames 3 height width"]) -> FrameFeatures:
+        """Features of each frame, computed once and used by every pair of both passes.
+
+        Args:
+            images: RGB in [-1, 1]; see `normalise`.
+
+        Raises:
+            SettingsError: a side is not a multiple of the patch.
+        """
+        height, width = images.shape[-2:]
+        patch = self.config.patch_size
+        if height % patch or width % patch:
+            problem = f"{width}x{height} pixels are not whole patches of {patch}"
+            raise SettingsError("image size", problem, "Crop the images to a multiple of the patch")
+        rows, columns = height // patch, width // patch
+        width_of_head = self.config.encoder_channels // self.config.encoder_heads
+        rotation = self._rotation(rows, columns, width_of_head, images.device)
+        tokens = self.patch_embed(images).to(images.dtype)
+        for block in self.enc_blocks:
+            tokens = block(tokens, rotation)
+        return FrameFeatures(self.enc_norm(tokens), rows, columns)
+
+    def decode(
+        self,
+        features: FrameFeatures,
+        edges: Int64[np.ndarray, "pairs 2"],
+        token_masks: Bool[Tensor, "frames tokens"] | None = None,
+    ) -> Iterator[DecoderLayer]:
+        """The layers of both decoders, one after the other, for directed pairs of frames.
+
+        Nothing of a layer beyond its attention scores is computed before its `streams` are asked
+        for or the next layer is.
+
+        Args:
+            edges: (first, second) frame of each pair; decoder 1 reads the first.
+            token_masks: where frames move; re-weights decoder 1's cross-attention
+                (METHOD section 5). None: nothing is known to move.
+        """
+        device = features.tokens.device
+        first, second = torch.as_tensor(edges, device=device).unbind(dim=1)
+        width_of_head = self.config.decoder_channels // self.config.decoder_heads
+        rotation = self._rotation(features.rows, features.columns, width_of_head, device)
+        kernel_1 = self.kernel
+        if token_masks is not None:
+            kernel_1 = StaticKeyAttention(self.kernel, token_masks[first], token_masks[second])
+        embedded = self.decoder_embed(features.tokens).to(features.tokens.dtype)
+        layer = None
+        for block_1, block_2 in zip(self.dec_blocks, self.dec_blocks2, strict=True):
+            stream_1, stream_2 = layer.streams if layer else (embedded[first], embedded[second])
+            layer = DecoderLayer(
+                block_1(stream_1, stream_2, rotation, kernel_1),
+                block_2(stream_2, stream_1, rotation, self.kernel),
+            )
+            yield layer
+
+    def regress(
+        self,
+        features: FrameFeatures,
+        edges: Int64[np.ndarray, "pairs 2"],
+        layers: Iterable[DecoderLayer],
+    ) -> PairPrediction:
+        """Point maps and confidences from the layers that `decode` gave for the same pairs."""
+        first, second = torch.as_tensor(edges, device=features.tokens.device).unbind(dim=1)
+        hooks = self.downstream_head1.hooks
+        hooked = [(features.tokens[first], features.tokens[second])] if 0 in hooks else []
+        for number, layer in enumerate(layers, start=1):
+            hooked += [layer.streams] * hooks.count(number)
+        last_1, last_2 = hooked.pop()
+        hooked.append((self.dec_norm(last_1), self.dec_norm(last_2)))
+        with torch.autocast(features.tokens.device.type, enabled=False):
+            grid = (features.rows, features.columns)
+            tokens_1, tokens_2 = zip(*hooked, strict=True)
+            raw_1 = self.downstream_head1([tokens.float() for tokens in tokens_1], *grid)
+            raw_2 = self.downstream_head2([tokens.float() for tokens in tokens_2], *grid)
+            points_1, confidence_1 = to_points(raw_1)
+            points_2, confidence_2 = to_points(raw_2)
+        return PairPrediction(points_1, points_2, confidence_1, confidence_2)
+
+    def key_means(self, features: FrameFeatures, edges: Int64[np.ndarray, "pairs 2"]) -> KeyMeans:
+        """Pass 1: attention statistics alone, without heads (METHOD section 3)."""
+        recorder = KeyMeansRecorder(features)
+        for _ in recorder.watch(self.decode(features, edges)):
+            pass
+        return recorder.result()
+
+    def predict(
+        self,
+        features: FrameFeatures,
+        edges: Int64[np.ndarray, "pairs 2"],
+        token_masks: Bool[Tensor, "frames tokens"] | None = None,
+    ) -> tuple[PairPrediction, KeyMeans]:
+        """Point maps and attention statistics; with masks, Easi3R's pass 2 (METHOD section 5)."""
+        recorder = KeyMeansRecorder(features)
+        layers = recorder.watch(self.decode(features, edges, token_masks))
+        return self.regress(features, edges, layers), recorder.result()
+
+    def _rotation(
+        self, rows: int, columns: int, width_of_head: int, device: torch.device
+    ) -> Rotation:
+        return Rotation.of_grid(rows, columns, width_of_head, self.config.rope_base, device)
+
+
+class KeyMeansRecorder:
+    """Keeps the key means of the layers that pass by."""
+
+    def __init__(self, features: FrameFeatures) -> None:
+        self._grid = (features.rows, features.columns)
+        self._decoder_1: list[Tensor] = []
+        self._decoder_2: list[Tensor] = []
+
+    def watch(self, layers: Iterable[DecoderLayer]) -> Iterator[DecoderLayer]:
+        """The same layers, recorded as they go."""
+        for layer in layers:
+            self._decoder_1.append(layer.decoder_1.scores.key_means())
+            self._decoder_2.append(layer.decoder_2.scores.key_means())
+            yield layer
+
+    def result(self) -> KeyMeans:
+        """What was recorded, channel = layer * heads + head."""
+        return KeyMeans(
+            torch.cat(self._decoder_1, dim=-1).unflatten(1, self._grid),
+            torch.cat(self._decoder_2, dim=-1).unflatten(1, self._grid),
+        )
