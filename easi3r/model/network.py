@@ -104,7 +104,7 @@ class DUSt3R(nn.Module):
         self,
         features: FrameFeatures,
         edges: Int64[np.ndarray, "pairs 2"],
-        token_masks: Bool[Tensor, "frames tokens"] | None = None,
+        token_masks: Bool[Tensor, "frames rows columns"] | None = None,
     ) -> Iterator[DecoderLayer]:
         """The layers of both decoders, one after the other, for directed pairs of frames.
 
@@ -122,7 +122,8 @@ class DUSt3R(nn.Module):
         rotation = self._rotation(features.rows, features.columns, width_of_head, device)
         kernel_1 = self.kernel
         if token_masks is not None:
-            kernel_1 = StaticKeyAttention(self.kernel, token_masks[first], token_masks[second])
+            dynamic = token_masks.flatten(1)
+            kernel_1 = StaticKeyAttention(self.kernel, dynamic[first], dynamic[second])
         embedded = self.decoder_embed(features.tokens).to(features.tokens.dtype)
         layer = None
         for block_1, block_2 in zip(self.dec_blocks, self.dec_blocks2, strict=True):
@@ -156,10 +157,15 @@ class DUSt3R(nn.Module):
             points_2, confidence_2 = to_points(raw_2)
         return PairPrediction(points_1, points_2, confidence_1, confidence_2)
 
-    def key_means(self, features: FrameFeatures, edges: Int64[np.ndarray, "pairs 2"]) -> KeyMeans:
-        """Pass 1: attention statistics alone, without heads (METHOD section 3)."""
+    def key_means(
+        self,
+        features: FrameFeatures,
+        edges: Int64[np.ndarray, "pairs 2"],
+        token_masks: Bool[Tensor, "frames rows columns"] | None = None,
+    ) -> KeyMeans:
+        """Attention statistics alone, as in pass 1: no heads, no last layer (METHOD section 3)."""
         recorder = KeyMeansRecorder(features)
-        for _ in recorder.watch(self.decode(features, edges)):
+        for _ in recorder.watch(self.decode(features, edges, token_masks)):
             pass
         return recorder.result()
 
@@ -167,7 +173,7 @@ class DUSt3R(nn.Module):
         self,
         features: FrameFeatures,
         edges: Int64[np.ndarray, "pairs 2"],
-        token_masks: Bool[Tensor, "frames tokens"] | None = None,
+        token_masks: Bool[Tensor, "frames rows columns"] | None = None,
     ) -> tuple[PairPrediction, KeyMeans]:
         """Point maps and attention statistics; with masks, Easi3R's pass 2 (METHOD section 5)."""
         recorder = KeyMeansRecorder(features)
