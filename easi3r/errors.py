@@ -90,6 +90,12 @@ class BrokenStreamError(VideoError):
     reason = "broken_stream"
 
 
+class FrameSizeError(VideoError):
+    """Frames too small or too elongated: not one patch is left after resizing."""
+
+    reason = "frame_size"
+
+
 class TooFewFramesError(VideoError):
     """Fewer frames than a clip needs."""
 
@@ -120,6 +126,18 @@ class NonFiniteError(PermanentError):
     reason = "non_finite"
 
 
+class PredictionError(PermanentError):
+    """The network's pair predictions cannot be aligned: not finite, or not those of the graph."""
+
+    reason = "prediction"
+
+
+class DisconnectedGraphError(PermanentError):
+    """The pairs leave a clip in parts that nothing relates."""
+
+    reason = "disconnected_graph"
+
+
 class StoreError(PermanentError):
     """Base of what is wrong with a dataset on disk or object storage."""
 
@@ -143,6 +161,12 @@ class ClipNotFoundError(StoreError, KeyError):
 
     reason = "clip_not_found"
     __str__ = Easi3RError.__str__
+
+
+class InvalidAnnotationError(StoreError):
+    """An annotation breaks the schema: a wrong shape, a depth that is not positive, NaN."""
+
+    reason = "invalid_annotation"
 
 
 class CorruptClipError(StoreError):

@@ -36,6 +36,8 @@ class Video:
         pts_seconds: presentation time of every frame that decodes, ascending.
         stream_break: the decoder's words where the stream broke off, None if it ended well;
             `pts_seconds` then holds the frames before the break.
+        timestamps_derived: True where the container's timestamps are missing or do not ascend, so
+            that `pts_seconds` was partly worked out from their neighbours and the frame rate.
     """
 
     url: str
@@ -48,6 +50,7 @@ class Video:
     codec: str
     pts_seconds: Float64[np.ndarray, " frames"]
     stream_break: str | None = None
+    timestamps_derived: bool = False
 
     def __len__(self) -> int:
         return len(self.pts_seconds)
@@ -70,6 +73,7 @@ class ClipSpec:
         owned_start, owned_stop: the source frames [start, stop) this clip answers for; the owned
             ranges of a video's clips partition it, what is read beyond them is context.
         stream_break: as in `Video`, set where a broken video's leading frames were accepted.
+        timestamps_derived: as in `Video`; such frames are found by their number, not their time.
     """
 
     video_url: str
@@ -79,6 +83,7 @@ class ClipSpec:
     owned_start: int
     owned_stop: int
     stream_break: str | None = None
+    timestamps_derived: bool = False
 
     def __post_init__(self) -> None:
         if len(self.frame_index) != len(self.pts_seconds):
