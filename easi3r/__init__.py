@@ -1,0 +1,1 @@
+"""4D annotation of video: what moves, where the camera is, and where every pixel lies."""

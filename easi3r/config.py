@@ -1,7 +1,8 @@
 """Settings of a run: frozen, typed, with ranges and units in the names; one digest.
 
-Everything in `Settings` except `execution` changes results and takes part in `Settings.digest`,
-so a changed setting gives new result ids; `execution` only says how the work is done.
+Everything that changes results takes part in `Settings.digest`, so a changed setting gives new
+result ids. `execution` only says how the work is done and stays out; so does which weights to load,
+because a result id holds the SHA-256 of the weights themselves.
 """
 
 from typing import Annotated, Any, Literal
@@ -141,4 +142,5 @@ class Settings(_Frozen):
     @property
     def digest(self) -> str:
         """SHA-256, hex, of everything that changes results."""
-        return digest(self.model_dump(mode="json", exclude={"execution"}))
+        excluded = {"execution": True, "model": {"weights", "sha256"}}
+        return digest(self.model_dump(mode="json", exclude=excluded))

@@ -1,0 +1,1 @@
+"""Prefect flows: composition only. Start reading at `annotate.py`."""

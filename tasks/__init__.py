@@ -1,0 +1,1 @@
+"""Prefect tasks, thin wrappers of `easi3r`, and the executors they run on."""

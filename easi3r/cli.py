@@ -1,0 +1,145 @@
+"""The command line: `easi3r annotate SOURCE DEST`, `easi3r inspect URL`, `easi3r picture URL CLIP`.
+
+Exit codes: 0 if nothing failed; 1 if inputs were quarantined or failed; 2 if the run could not be
+done at all (the message names the input and the remedy).
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+from easi3r.config import Settings
+from easi3r.errors import Easi3RError, SettingsError
+from easi3r.terminal import TerminalProgress, summary_table
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="4D annotation of video: what moves, where the camera is, where every pixel lies.",
+)
+console = Console()
+errors = Console(stderr=True)
+
+
+def main() -> NoReturn:
+    """Entry point of the console script: errors of ours become one line and exit code 2."""
+    try:
+        app()
+    except Easi3RError as error:
+        errors.print(
+            f"[bold red]error[/] ({error.reason}) {error}", soft_wrap=True, highlight=False
+        )
+        sys.exit(2)
+    raise AssertionError("unreachable: typer exits")
+
+
+@app.command()
+def annotate(
+    source: Annotated[
+        str, typer.Argument(help="A video, folder, glob or manifest; any fsspec URL.")
+    ],
+    destination: Annotated[
+        str, typer.Argument(metavar="DEST", help="The dataset; any fsspec URL.")
+    ],
+    settings: Annotated[
+        Path | None, typer.Option(help="JSON file of settings (see `easi3r settings`).")
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="Name, .pth, folder, URL or Hugging Face repository.")
+    ] = None,
+    long_side: Annotated[
+        int | None, typer.Option(help="Pixels; default: the weights' own.")
+    ] = None,
+    clip_frames: Annotated[int | None, typer.Option(help="Frames of a clip.")] = None,
+    overlap_frames: Annotated[int | None, typer.Option(help="Shared with the next clip.")] = None,
+    stride: Annotated[int | None, typer.Option(help="Take every n-th frame.")] = None,
+    rate_hz: Annotated[float | None, typer.Option(help="Take this many frames a second.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 ..; default: auto.")] = None,
+    keep_broken: Annotated[
+        bool, typer.Option("--keep-broken", help="Keep the frames before a stream breaks.")
+    ] = False,
+) -> None:
+    """Annotate every video of SOURCE into DEST; run it again to continue."""
+    chosen = _settings(
+        settings,
+        {
+            "model": {"weights": weights},
+            "video": {
+                "long_side_px": long_side,
+                "broken_stream": "keep_frames_before_break" if keep_broken else None,
+            },
+            "sampling": {
+                "clip_frames": clip_frames,
+                "overlap_frames": overlap_frames,
+                "frame_stride": stride,
+                "rate_hz": rate_hz,
+            },
+            # One clip a batch: each is shown as soon as it is committed.
+            "execution": {"device": device, "clips_per_batch": 1},
+        },
+    )
+    # Imported here: torch takes seconds, and the other commands do without.
+    from easi3r.collection import annotate_collection
+
+    with TerminalProgress(console) as watcher:
+        summary = annotate_collection(source, destination, chosen, watcher=watcher)
+    console.print(summary_table(summary))
+    raise typer.Exit(0 if summary.succeeded else 1)
+
+
+@app.command()
+def inspect(url: Annotated[str, typer.Argument(help="A dataset; any fsspec URL.")]) -> None:
+    """What a dataset holds: clips, frames, weights, licences, quarantine."""
+    from easi3r.store import inspect as inspect_dataset
+
+    console.print(str(inspect_dataset(url)), highlight=False, markup=False)
+
+
+@app.command()
+def picture(
+    url: Annotated[str, typer.Argument(help="A dataset; any fsspec URL.")],
+    clip: Annotated[str, typer.Argument(help="A clip id, or its first digits.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The PNG to write.")],
+) -> None:
+    """Draw a committed clip: frames, motion, masks, depth, camera path."""
+    from easi3r.viz import draw_clip
+
+    draw_clip(url, clip, out)
+    console.print(out)
+
+
+@app.command(name="settings")
+def print_settings(
+    schema: Annotated[bool, typer.Option("--schema", help="Ranges and meanings instead.")] = False,
+) -> None:
+    """Print the default settings, ready for `easi3r annotate --settings FILE`."""
+    if schema:
+        console.print_json(data=Settings.model_json_schema())
+    else:
+        console.print_json(Settings().model_dump_json())
+
+
+def _settings(file: Path | None, options: dict[str, dict[str, Any]]) -> Settings:
+    """Settings of a file with the options given on the command line on top."""
+    values = {} if file is None else _read_settings(file)
+    for group, given in options.items():
+        given = {name: value for name, value in given.items() if value is not None}
+        if given:
+            values[group] = {**values.get(group, {}), **given}
+    return Settings.parse(values)
+
+
+def _read_settings(file: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        remedy = "Give a JSON file such as `easi3r settings > settings.json` writes"
+        raise SettingsError(str(file), f"cannot be read as JSON ({error})", remedy) from error
+    if not isinstance(values, dict):
+        raise SettingsError(str(file), "is not a JSON object", "See `easi3r settings`")
+    return values

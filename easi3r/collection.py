@@ -1,0 +1,228 @@
+"""A whole collection: list, plan, annotate; one true result or one recorded reason each.
+
+What a supervisor runs, over any `Executor`: in this process here, on Dask under `tasks/`. Only
+specs and reports cross an executor; data goes through the store.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Protocol, TypeVar
+
+from easi3r.batch import (
+    VideoPlan,
+    annotate_batch,
+    plan_video,
+    quarantine_clip,
+    quarantine_video,
+)
+from easi3r.config import Settings
+from easi3r.errors import WorkerLostError
+from easi3r.model import load_checkpoint
+from easi3r.store import (
+    clear_quarantine,
+    prepare_dataset,
+    read_quarantine,
+    video_record_id,
+)
+from easi3r.types import ClipReport, ClipSpec, Outcome
+from easi3r.video import Listing, list_videos
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+class Executor(Protocol):
+    """Runs a function over items somewhere; answers come as they finish, in any order."""
+
+    def map(
+        self, function: Callable[[Item], Answer], items: Sequence[Item]
+    ) -> Iterator[tuple[Item, Answer | WorkerLostError]]:
+        """Each item with its answer, or with the error if the worker under it kept dying."""
+        ...
+
+
+class InProcess:
+    """The executor of one person: everything here, one item after the other."""
+
+    def map(
+        self, function: Callable[[Item], Answer], items: Sequence[Item]
+    ) -> Iterator[tuple[Item, Answer | WorkerLostError]]:
+        """See `Executor.map`; nothing is lost here."""
+        for item in items:
+            yield item, function(item)
+
+
+class Watcher:
+    """Told of a run's progress as it happens; this one ignores it, subclasses show it."""
+
+    def listed(self, listing: Listing) -> None:
+        """The source was listed; probing begins."""
+
+    def probed(self, plan: VideoPlan) -> None:
+        """One more video was probed."""
+
+    def planned(self, plan: "CollectionPlan") -> None:
+        """Everything was probed; annotation begins."""
+
+    def settled(self, report: ClipReport) -> None:
+        """One more clip was committed, skipped, quarantined or given up."""
+
+
+@dataclass(frozen=True)
+class CollectionPlan:
+    """The clips to run, and the reports of what planning alone settled."""
+
+    specs: tuple[ClipSpec, ...]
+    reports: tuple[ClipReport, ...]
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """Every clip, and every video that gave no clip, with its outcome."""
+
+    reports: tuple[ClipReport, ...]
+    seconds: float
+
+    @property
+    def counts(self) -> dict[Outcome, int]:
+        """How many of each outcome, zeros included."""
+        found = Counter(report.outcome for report in self.reports)
+        return {outcome: found[outcome] for outcome in Outcome}
+
+    @property
+    def frames(self) -> int:
+        """Frames annotated by this run."""
+        return sum(report.frames for report in self.reports)
+
+    @property
+    def succeeded(self) -> bool:
+        """True if nothing was quarantined and nothing failed."""
+        return not (self.counts[Outcome.QUARANTINED] or self.counts[Outcome.FAILED])
+
+    def __str__(self) -> str:
+        counts = ", ".join(f"{number} {outcome}" for outcome, number in self.counts.items())
+        return f"{counts}; {self.frames} frames in {timedelta(seconds=round(self.seconds))}"
+
+
+def annotate_collection(
+    source: str,
+    destination: str,
+    settings: Settings,
+    executor: Executor | None = None,
+    watcher: Watcher | None = None,
+) -> RunSummary:
+    """Annotate every video of a source into a dataset; run it again to continue.
+
+    Args:
+        source: a video, a folder, a glob or a manifest, on any fsspec URL.
+        destination: the dataset, on any fsspec URL; created if need be.
+        executor: where to run; None: this process.
+        watcher: told of progress; None: nobody.
+
+    Raises:
+        SourceError: the source cannot be listed.
+        CheckpointError, SettingsError, UnwritableDestinationError: nothing could be run.
+    """
+    start = time.monotonic()
+    executor = executor or InProcess()
+    watcher = watcher or Watcher()
+    settings = prepare(destination, settings)
+    listing = list_videos(source)
+    watcher.listed(listing)
+    plan = plan_collection(listing.urls, destination, settings, executor, watcher)
+    watcher.planned(plan)
+    reports = list(plan.reports)
+    for report in annotate_clips(plan.specs, destination, settings, executor):
+        watcher.settled(report)
+        reports.append(report)
+    release_quarantine(destination, plan, reports)
+    return RunSummary(tuple(reports), time.monotonic() - start)
+
+
+def prepare(destination: str, settings: Settings) -> Settings:
+    """Check the weights and create or check the dataset; settings with the weights' hash pinned.
+
+    Pinning makes every worker of the run use the same bytes or none.
+    """
+    model = load_checkpoint(settings.model.weights, settings.model.sha256)
+    pinned = settings.model.model_copy(update={"sha256": model.sha256})
+    settings = settings.model_copy(update={"model": pinned})
+    prepare_dataset(destination, licence=model.licence)
+    return settings
+
+
+def plan_collection(
+    urls: Sequence[str],
+    destination: str,
+    settings: Settings,
+    executor: Executor,
+    watcher: Watcher | None = None,
+) -> CollectionPlan:
+    """Probe every video and cut it into clips, each content once.
+
+    A video that cannot be planned is quarantined in the destination; a clip whose content another
+    video of the collection already brings is reported as skipped.
+    """
+    watcher = watcher or Watcher()
+    planned: dict[str, VideoPlan] = {}
+    probe_one = partial(plan_video, destination=destination, settings=settings)
+    for url, plan in executor.map(probe_one, urls):
+        if isinstance(plan, WorkerLostError):
+            plan = VideoPlan(url, (), quarantine_video(url, destination, plan))
+        planned[url] = plan
+        watcher.probed(plan)
+
+    specs: dict[str, ClipSpec] = {}
+    reports: list[ClipReport] = []
+    for url in urls:  # in listing order, so that timing does not choose among duplicates
+        if report := planned[url].report:
+            reports.append(report)
+        for spec in planned[url].specs:
+            first = specs.setdefault(spec.clip_id, spec)
+            if first is not spec:
+                why = f"same frames as {first.video_url}"
+                skipped = ClipReport(spec.clip_id, url, Outcome.SKIPPED, "duplicate", why)
+                reports.append(skipped)
+    return CollectionPlan(tuple(specs.values()), tuple(reports))
+
+
+def annotate_clips(
+    specs: Sequence[ClipSpec], destination: str, settings: Settings, executor: Executor
+) -> Iterator[ClipReport]:
+    """Annotate and commit clips in batches over an executor; a report of each as it is settled.
+
+    A batch whose worker keeps dying is split until the clip that kills it is alone, and that one
+    is quarantined.
+    """
+    run = partial(annotate_batch, destination=destination, settings=settings)
+    waiting = in_groups(specs, settings.execution.clips_per_batch)
+    while waiting:
+        smaller: list[tuple[ClipSpec, ...]] = []
+        for batch, answer in executor.map(run, waiting):
+            if not isinstance(answer, WorkerLostError):
+                yield from answer
+            elif len(batch) == 1:
+                yield quarantine_clip(batch[0], destination, answer)
+            else:
+                smaller += in_groups(batch, (len(batch) + 1) // 2)
+        waiting = smaller
+
+
+def release_quarantine(
+    destination: str, plan: CollectionPlan, reports: Sequence[ClipReport]
+) -> None:
+    """Remove the quarantine records of inputs that this run got a result from."""
+    settled = {r.subject for r in reports if r.outcome in (Outcome.COMMITTED, Outcome.SKIPPED)}
+    settled |= {video_record_id(spec.video_url) for spec in plan.specs}
+    for record in read_quarantine(destination):
+        if record.id in settled:
+            clear_quarantine(destination, record.id)
+
+
+def in_groups(items: Sequence[Item], size: int) -> list[tuple[Item, ...]]:
+    """Consecutive groups of `size`, the last one shorter."""
+    return [tuple(items[i : i + size]) for i in range(0, len(items), size)]

@@ -1,0 +1,198 @@
+"""The whole method on one page: frames of a clip in; masks, cameras and depths out.
+
+Start reading here. Each step is a room of its own; they meet only in this file. The method is that of
+Easi3R (arXiv 2503.24391) on DUSt3R (arXiv 2312.14132).
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+
+import numpy as np
+import torch
+
+from easi3r.alignment import DISFlow, FlowEstimator, align, estimate_flow
+from easi3r.attention import StatisticsAccumulator, pair_graph, segment, token_masks
+from easi3r.config import ExecutionSettings, Settings
+from easi3r.errors import OutOfMemoryError, SettingsError
+from easi3r.model import DUSt3R, LoadedModel, normalise
+from easi3r.tensors import DynamicMasks, FrameFeatures, PairGraph, PairPrediction
+from easi3r.types import (
+    ClipAnnotation,
+    ClipSpec,
+    Frames,
+    KnownCameras,
+    Provenance,
+    Reconstruction,
+)
+from easi3r.video import decode
+
+
+@dataclass
+class StageClock:
+    """Seconds spent in each named stage of one clip."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the time of the block to `name`."""
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+
+
+def annotate_clip(
+    spec: ClipSpec, model: LoadedModel, settings: Settings, known: KnownCameras | None = None
+) -> ClipAnnotation:
+    """Decode one clip and annotate it.
+
+    Args:
+        spec: which frames of which video.
+        model: the network, on the device it is to run on.
+        settings: of the run.
+        known: cameras given from outside; None estimates them.
+
+    Raises:
+        VideoError: the frames cannot be read.
+        DegenerateGeometryError: the predictions allow no cameras.
+        OutOfMemoryError: the device is too small for `execution.pairs_per_batch`.
+    """
+    clock = StageClock()
+    long_side = settings.video.long_side_px or model.config.long_side_px
+    with clock.stage("decode"):
+        frames = decode(spec, long_side, model.config.patch_size)
+    masks, reconstruction = annotate_frames(frames, model.network, settings, known, clock=clock)
+    return ClipAnnotation(
+        spec=spec,
+        pts_seconds=frames.pts_seconds,
+        frame_index=frames.frame_index,
+        source_to_stored=frames.source_to_stored,
+        images_shape=(frames.images.shape[1], frames.images.shape[2]),
+        dynamic_score=masks.score.float().cpu().numpy(),
+        dynamic_mask=masks.mask.cpu().numpy(),
+        reconstruction=reconstruction,
+        provenance=provenance(model, settings),
+        seconds_by_stage=clock.seconds,
+    )
+
+
+def annotate_frames(
+    frames: Frames,
+    network: DUSt3R,
+    settings: Settings,
+    known: KnownCameras | None = None,
+    flow_estimator: FlowEstimator | None = None,
+    clock: StageClock | None = None,
+) -> tuple[DynamicMasks, Reconstruction]:
+    """Masks, cameras and depths of frames that are already in memory.
+
+    Args:
+        flow_estimator: optical flow for the alignment; None takes OpenCV's DIS flow.
+        clock: receives the seconds of each stage.
+    """
+    clock = clock or StageClock()
+    known = known or KnownCameras()
+    flow_estimator = flow_estimator or DISFlow()
+    height, width = frames.images.shape[1:3]
+    graph = pair_graph(len(frames), settings.graph)
+
+    with _inference(network, settings):
+        with clock.stage("encoder"):
+            features = _encode(network, frames, settings.execution)
+        with clock.stage("pass 1"):
+            statistics = StatisticsAccumulator(graph.frames)
+            for edges in _batches(graph, settings.execution):
+                statistics.add(network.key_means(features, edges), edges)
+        with clock.stage("segmentation"):
+            steering = segment(statistics.finish(), features, height, width, settings.segmentation)
+        with clock.stage("pass 2"):
+            moving = token_masks(steering.mask, network.config.patch_size).flatten(1)
+            statistics = StatisticsAccumulator(graph.frames)
+            predictions = []
+            for edges in _batches(graph, settings.execution):
+                prediction, key_means = network.predict(features, edges, moving)
+                statistics.add(key_means, edges)
+                predictions.append(prediction)
+        with clock.stage("segmentation"):
+            masks = segment(statistics.finish(), features, height, width, settings.segmentation)
+
+    with clock.stage("alignment"):
+        flow = None
+        if settings.alignment.flow_weight > 0:
+            flow = estimate_flow(frames.images, masks.mask, graph, flow_estimator)
+        prediction = _concatenate(predictions)
+        reconstruction = align(graph, prediction, settings.alignment, known, flow)
+    return masks, reconstruction
+
+
+def provenance(model: LoadedModel, settings: Settings) -> Provenance:
+    """Where annotations of this model and these settings come from."""
+    return Provenance(
+        weights_name=model.name,
+        weights_sha256=model.sha256,
+        weights_licence=model.licence,
+        code_version=version("easi3r"),
+        settings_digest=settings.digest,
+        settings_json=settings.model_dump_json(),
+        device=str(next(model.network.parameters()).device),
+    )
+
+
+def select_device(name: str) -> torch.device:
+    """The device of a name; `auto` takes the first GPU, else the CPU.
+
+    Raises:
+        SettingsError: no such device here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        remedy = "Choose `cpu`, `auto` or a device that torch sees"
+        raise SettingsError("execution.device", f"no device {name!r} ({error})", remedy) from error
+    return device
+
+
+@contextmanager
+def _inference(network: DUSt3R, settings: Settings) -> Iterator[None]:
+    """No gradients, the precision of the settings, and running out of memory as our own error."""
+    device = next(network.parameters()).device
+    lower = settings.model.precision == "bfloat16"
+    try:
+        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=lower):
+            yield
+    except torch.OutOfMemoryError as error:
+        pairs = settings.execution.pairs_per_batch
+        remedy = "Lower execution.pairs_per_batch, video.long_side_px or sampling.clip_frames"
+        raise OutOfMemoryError(str(device), f"out of memory at {pairs} pairs", remedy) from error
+
+
+def _encode(network: DUSt3R, frames: Frames, execution: ExecutionSettings) -> FrameFeatures:
+    """Features of all frames; a pair in flight is two frames, so as many frames as two per pair."""
+    device = next(network.parameters()).device
+    images = torch.from_numpy(frames.images)
+    parts = [
+        network.encode(normalise(batch.to(device)))
+        for batch in images.split(2 * execution.pairs_per_batch)
+    ]
+    tokens = torch.cat([part.tokens for part in parts])
+    return FrameFeatures(tokens, parts[0].rows, parts[0].columns)
+
+
+def _batches(graph: PairGraph, execution: ExecutionSettings) -> Iterator[np.ndarray]:
+    for start in range(0, len(graph), execution.pairs_per_batch):
+        yield graph.edges[start : start + execution.pairs_per_batch]
+
+
+def _concatenate(predictions: list[PairPrediction]) -> PairPrediction:
+    return PairPrediction(
+        points_1=torch.cat([p.points_1 for p in predictions]),
+        points_2=torch.cat([p.points_2 for p in predictions]),
+        confidence_1=torch.cat([p.confidence_1 for p in predictions]),
+        confidence_2=torch.cat([p.confidence_2 for p in predictions]),
+    )

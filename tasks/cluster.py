@@ -1,0 +1,90 @@
+"""Where the work runs: in this process, on a Dask cluster of this machine, or on an existing one."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Literal, TypeVar
+
+from distributed import Client, KilledWorker, LocalCluster, as_completed
+from pydantic import BaseModel, ConfigDict, Field
+
+from easi3r.collection import Executor, InProcess
+from easi3r.errors import WorkerLostError
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+class _Cluster(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ThisProcess(_Cluster):
+    """No Dask: one item after the other, in the process of the flow."""
+
+    kind: Literal["this_process"] = "this_process"
+
+
+class LocalDask(_Cluster):
+    """A Dask cluster of this machine, started for the run. `workers` None: one per core."""
+
+    kind: Literal["local_dask"] = "local_dask"
+    workers: Annotated[int, Field(ge=1)] | None = None
+
+
+class ExistingDask(_Cluster):
+    """A Dask cluster that is already running, by the address of its scheduler."""
+
+    kind: Literal["existing_dask"] = "existing_dask"
+    address: str
+
+
+Cluster = Annotated[ThisProcess | LocalDask | ExistingDask, Field(discriminator="kind")]
+
+
+class DaskExecutor:
+    """An `easi3r.collection.Executor` on a Dask client."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def map(
+        self, function: Callable[[Item], Answer], items: Sequence[Item]
+    ) -> Iterator[tuple[Item, Answer | WorkerLostError]]:
+        """See `easi3r.collection.Executor.map`.
+
+        A future that kills its worker `distributed.scheduler.allowed-failures` times comes back
+        as `WorkerLostError`; any other exception of the function is raised here.
+        """
+        # pure=False: equal arguments are still separate work, never an old answer.
+        futures = {self._client.submit(function, item, pure=False): item for item in items}
+        finished = as_completed(list(futures))
+        try:
+            for future in finished:
+                item = futures.pop(future)
+                try:
+                    answer = future.result()
+                except KilledWorker as error:
+                    yield item, WorkerLostError(str(item), str(error), "Look at the worker's log")
+                else:
+                    yield item, answer
+        finally:
+            self._client.cancel(list(futures))
+
+
+@contextmanager
+def open_executor(cluster: Cluster) -> Iterator[Executor]:
+    """The executor of a cluster; one that was started here is closed with the block."""
+    match cluster:
+        case ThisProcess():
+            yield InProcess()
+        case ExistingDask(address=address):
+            with Client(address) as client:
+                yield DaskExecutor(client)
+        case LocalDask(workers=workers):
+            count = workers or os.cpu_count() or 1
+            with (
+                LocalCluster(n_workers=count, threads_per_worker=1, dashboard_address=None) as dask,
+                Client(dask) as client,
+            ):
+                yield DaskExecutor(client)

@@ -1,0 +1,1 @@
+"""Benchmarks: they report, they never decide a test. `make bench` runs them."""

@@ -1,0 +1,82 @@
+"""Imports go one way: flows -> tasks -> easi3r, and inside easi3r as DESIGN.md's order of rooms."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+GROUND = {"errors", "types", "tensors", "config"}
+MIDDLE = {"video", "model", "attention", "alignment", "store", "synthetic"}
+BELOW: dict[str, set[str]] = {
+    "errors": set(),
+    "types": set(),
+    "tensors": set(),
+    "config": {"errors", "types"},
+    "geometry": GROUND,
+    **{room: GROUND | {"geometry"} for room in MIDDLE},
+}
+BELOW["pipeline"] = GROUND | MIDDLE - {"synthetic"} | {"geometry"}
+BELOW["batch"] = BELOW["pipeline"] | {"pipeline"}
+BELOW["collection"] = BELOW["batch"] | {"batch"}
+EVERYTHING_BELOW = BELOW["collection"] | MIDDLE | {"collection"}
+BELOW |= {room: EVERYTHING_BELOW for room in ("evaluation", "training", "viz")}
+BELOW["cli"] = EVERYTHING_BELOW | {"evaluation", "training", "viz", "progress", "terminal"}
+BELOW["terminal"] = EVERYTHING_BELOW | {"progress"}
+BELOW["progress"] = GROUND | {"collection"}
+BELOW["__init__"] = {"store", "config"}
+TORCH_FREE = ["errors", "types", "config", "video", "store"]
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Full dotted names that a file imports anywhere, function bodies included."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names.add(node.module or "")
+    return names
+
+
+def sources(package: str) -> list[Path]:
+    return sorted((REPOSITORY / package).rglob("*.py"))
+
+
+def room(path: Path) -> str:
+    return path.relative_to(REPOSITORY / "easi3r").parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", sources("easi3r"), ids=lambda p: str(p.relative_to(REPOSITORY)))
+def test_easi3r_imports_only_what_lies_below(path: Path) -> None:
+    here = room(path)
+    for name in imported_modules(path):
+        parts = name.split(".")
+        assert parts[0] not in {"prefect", "prefect_dask", "dask", "distributed", "flows", "tasks"}
+        if parts[0] == "easi3r" and len(parts) > 1 and parts[1] != here:
+            assert parts[1] in BELOW[here], f"{here} imports {name}"
+
+
+@pytest.mark.parametrize("path", sources("tasks"), ids=lambda p: p.name)
+def test_tasks_do_not_import_flows(path: Path) -> None:
+    assert not any(name.split(".")[0] == "flows" for name in imported_modules(path))
+
+
+@pytest.mark.parametrize("module", TORCH_FREE)
+def test_reading_and_probing_do_not_load_torch(module: str) -> None:
+    code = f"import sys, easi3r.{module}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_files_stay_readable() -> None:
+    long = {
+        str(path.relative_to(REPOSITORY)): lines
+        for package in ("easi3r", "tasks", "flows")
+        for path in sources(package)
+        if (lines := len(path.read_text().splitlines())) > 400
+    }
+    assert not long

@@ -1,0 +1,61 @@
+"""Settings check themselves, and their digest follows exactly what changes results."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from easi3r.config import Settings
+from easi3r.errors import SettingsError
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"sampling": {"clip_frames": 1}}, "sampling.clip_frames"),
+        ({"sampling": {"clip_frames": 8, "overlap_frames": 8}}, "sampling"),
+        ({"sampling": {"rate_hz": 5.0, "frame_stride": 2}}, "sampling"),
+        ({"model": {"sha256": "abc"}}, "model.sha256"),
+        ({"model": {"precision": "float8"}}, "model.precision"),
+        ({"alignment": {"steps": 0}}, "alignment.steps"),
+        ({"alignment": {"stepz": 3}}, "alignment.stepz"),
+        ({"store": {"mantissa_bits": 24}}, "store.mantissa_bits"),
+    ],
+)
+def test_a_bad_setting_is_named_with_its_value(values: dict, named: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.parse(values)
+    assert caught.value.subject == named
+    assert "got" in caught.value.problem
+
+
+@given(pairs=st.integers(1, 64), device=st.sampled_from(["cpu", "cuda", "auto"]))
+@settings(derandomize=True, deadline=None, max_examples=20)
+def test_how_the_work_is_done_does_not_change_the_digest(pairs: int, device: str) -> None:
+    execution = {"pairs_per_batch": pairs, "device": device}
+    assert Settings.parse({"execution": execution}).digest == Settings().digest
+
+
+def test_the_digest_leaves_the_weights_to_the_result_id() -> None:
+    assert Settings.parse({"model": {"sha256": "0" * 64}}).digest == Settings().digest
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"sampling": {"clip_frames": 25}},
+        {"video": {"long_side_px": 256}},
+        {"graph": {"window": 4}},
+        {"model": {"precision": "bfloat16"}},
+        {"segmentation": {"clusters": 32}},
+        {"alignment": {"shared_focal": False}},
+        {"store": {"mantissa_bits": 10}},
+    ],
+)
+def test_every_group_that_changes_results_changes_the_digest(values: dict) -> None:
+    assert Settings.parse(values).digest != Settings().digest
+
+
+def test_json_round_trip_keeps_the_digest() -> None:
+    chosen = Settings.parse({"sampling": {"clip_frames": 12, "rate_hz": 7.5}})
+    assert Settings.model_validate_json(chosen.model_dump_json()) == chosen
+    assert Settings.model_validate_json(chosen.model_dump_json()).digest == chosen.digest

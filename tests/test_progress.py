@@ -1,0 +1,46 @@
+"""Counts, rate and time left, on a clock of the test's own."""
+
+from easi3r.progress import Progress
+from easi3r.types import ClipReport, Outcome
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def report(outcome: Outcome, frames: int = 0) -> ClipReport:
+    return ClipReport("id", "a.mp4", outcome, frames=frames)
+
+
+def test_rate_and_time_left_follow_the_clock() -> None:
+    clock = Clock()
+    progress = Progress(4, clock)
+    assert progress.seconds_left is None
+    assert "ETA unknown" in str(progress)
+    clock.now += 10
+    progress.add(report(Outcome.COMMITTED, frames=20))
+    assert progress.frames_per_second == 2.0
+    assert progress.seconds_left == 30.0
+    assert str(progress) == "1/4 clips (1 committed), 2.00 frames/s, ETA 0:00:30"
+
+
+def test_skipped_clips_do_not_make_the_rest_look_fast() -> None:
+    clock = Clock()
+    progress = Progress(12, clock)
+    for _ in range(10):
+        progress.add(report(Outcome.SKIPPED))
+    assert progress.seconds_left is None
+    clock.now += 8
+    progress.add(report(Outcome.COMMITTED, frames=4))
+    assert progress.seconds_left == 8.0
+
+
+def test_every_outcome_is_counted() -> None:
+    progress = Progress(4)
+    for outcome in Outcome:
+        progress.add(report(outcome))
+    assert progress.done == 4
+    assert all(f"1 {outcome}" in str(progress) for outcome in Outcome)
