@@ -1,7 +1,7 @@
 """The whole method on one page: frames of a clip in; masks, cameras and depths out.
 
-Start reading here. Each step is a room of its own; they meet only in this file. The method is that of
-Easi3R (arXiv 2503.24391) on DUSt3R (arXiv 2312.14132).
+Start reading here. Each step is a room of its own; they meet only in this file. The method is
+that of Easi3R (arXiv 2503.24391) on DUSt3R (arXiv 2312.14132).
 """
 
 import time

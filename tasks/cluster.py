@@ -1,4 +1,4 @@
-"""Where the work runs: in this process, on a Dask cluster of this machine, or on an existing one."""
+"""Where the work runs: this process, a Dask cluster of this machine, or an existing one."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Every error is permanent or transient, survives pickling (it crosses processes) and has a reason."""
+"""Every error is permanent or transient, survives pickling and has a reason of its own."""
 
 import pickle
 

@@ -37,7 +37,7 @@ def test_other_content_is_another_clip(change: dict) -> None:
     ],
 )
 def test_a_contradictory_spec_is_refused(change: dict) -> None:
-    with pytest.raises(ValueError, match="frame_index|owned"):
+    with pytest.raises(ValueError, match=r"frame_index|owned"):
         replace(SPEC, **change)
 
 

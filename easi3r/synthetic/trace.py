@@ -55,7 +55,7 @@ def camera_rays(scene: Scene) -> Rays:
 def trace(scene: Scene) -> Hits:
     """First hit of every ray."""
     rays = camera_rays(scene)
-    frames, height, width, _ = rays.direction.shape
+    _, height, width, _ = rays.direction.shape
     pixels = height * width
     direction = rays.direction.reshape(-1, 3)
     origin = rays.origin.repeat_interleave(pixels, dim=0)
