@@ -1,0 +1,12 @@
+"""From a source to frames: list its videos, probe each, plan clips, decode a clip's frames.
+
+Headers are never believed: what a video holds is what decoding it gives. Any fsspec URL will do.
+"""
+
+from easi3r.video.decoding import decode
+from easi3r.video.fitting import Fit, fit_size
+from easi3r.video.planning import plan_clips
+from easi3r.video.probing import probe
+from easi3r.video.sources import Listing, list_videos
+
+__all__ = ["Fit", "Listing", "decode", "fit_size", "list_videos", "plan_clips", "probe"]
