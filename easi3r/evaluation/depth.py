@@ -1,0 +1,81 @@
+"""How far estimated depths and points are from the true ones."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Float32, Float64
+
+from easi3r.geometry.similarity import register
+
+_DELTA = 1.25
+
+
+@dataclass(frozen=True)
+class DepthScores:
+    """Depth errors after one factor for the whole clip.
+
+    Attributes:
+        abs_rel: mean of |estimate - truth| / truth; lower is better.
+        delta_1_25: share of pixels whose depth is within a factor of 1.25; higher is better.
+    """
+
+    abs_rel: float
+    delta_1_25: float
+
+
+def known_depth(
+    depth: Float32[np.ndarray, "frames height width"],
+) -> Bool[np.ndarray, "frames height width"]:
+    """Where a true depth is known: finite and positive."""
+    return np.isfinite(depth) & (depth > 0)
+
+
+def score_depth(
+    estimate: Float32[np.ndarray, "frames height width"],
+    truth: Float32[np.ndarray, "frames height width"],
+) -> DepthScores:
+    """Judge depths of a clip after dividing the estimate by the median of estimate / truth.
+
+    One factor for all frames, so that a scale that drifts over the clip is an error.
+
+    Args:
+        estimate: > 0.
+        truth: pixels that are 0 or NaN are left out; NaN scores where none is left.
+    """
+    known = known_depth(truth)
+    if not known.any():
+        return DepthScores(math.nan, math.nan)
+    true = truth[known].astype(np.float64)
+    ratio = estimate[known] / true
+    ratio /= np.median(ratio)
+    return DepthScores(
+        abs_rel=float(np.abs(ratio - 1).mean()),
+        delta_1_25=float((np.maximum(ratio, 1 / ratio) < _DELTA).mean()),
+    )
+
+
+def point_map_distance(
+    estimate: Float64[np.ndarray, "frames height width 3"],
+    truth: Float64[np.ndarray, "frames height width 3"],
+    known: Bool[np.ndarray, "frames height width"],
+) -> float:
+    """Mean distance of world points after the best similarity of the clip, in the truth's unit.
+
+    Args:
+        known: which pixels count; NaN where none does.
+
+    Raises:
+        DegenerateGeometryError: the points lie on one line.
+    """
+    if not known.any():
+        return math.nan
+    source, target = _points(estimate[known]), _points(truth[known])
+    weights = torch.ones(len(source), dtype=torch.float64)
+    similarity = register(source, target, weights, "point maps")
+    return float((similarity(source) - target).norm(dim=-1).mean())
+
+
+def _points(values: Float[np.ndarray, "points 3"]) -> Float[torch.Tensor, "points 3"]:
+    return torch.from_numpy(values.astype(np.float64))

@@ -1,0 +1,58 @@
+"""What is true of a clip, and how it is brought to the resolution of an annotation."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float32, Float64
+
+from easi3r.geometry import pixel_grid, transform_intrinsics
+
+
+@dataclass(frozen=True)
+class Truth:
+    """True depth, cameras and moving pixels of a video's frames.
+
+    Attributes:
+        depth: z in the camera; 0 or NaN where it is not known.
+        camera_to_world: OpenCV axes.
+        intrinsics: pixels of these arrays.
+        dynamic_mask: True where something moves.
+    """
+
+    depth: Float32[np.ndarray, "frames height width"]
+    camera_to_world: Float64[np.ndarray, "frames 4 4"]
+    intrinsics: Float64[np.ndarray, "frames 3 3"]
+    dynamic_mask: Bool[np.ndarray, "frames height width"]
+
+    def __len__(self) -> int:
+        return len(self.depth)
+
+
+def resample_truth(
+    truth: Truth,
+    frames: np.ndarray,
+    source_to_stored: Float64[np.ndarray, "3 3"],
+    height: int,
+    width: int,
+) -> Truth:
+    """Truth of some frames in the pixels of an annotation, by the nearest source pixel.
+
+    Nearest, because a depth or a mask averaged over an edge belongs to neither side.
+
+    Args:
+        truth: at the resolution of the source video.
+        frames: which source frames.
+        source_to_stored: as in `easi3r.types.Frames`.
+        height, width: pixels of the annotation.
+    """
+    stored = pixel_grid(height, width)
+    homogeneous = np.concatenate([stored, np.ones((height, width, 1))], axis=-1)
+    source = homogeneous @ np.linalg.inv(source_to_stored).T
+    limits = (truth.depth.shape[2] - 1, truth.depth.shape[1] - 1)
+    columns, rows = np.moveaxis(np.clip(np.rint(source[..., :2]), 0, limits).astype(int), -1, 0)
+    return Truth(
+        depth=truth.depth[frames][:, rows, columns],
+        camera_to_world=truth.camera_to_world[frames],
+        intrinsics=transform_intrinsics(truth.intrinsics[frames], source_to_stored),
+        dynamic_mask=truth.dynamic_mask[frames][:, rows, columns],
+    )

@@ -1,0 +1,72 @@
+"""Depth and point scores on errors put in on purpose."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from easi3r.evaluation import point_map_distance, score_depth
+
+
+def random_depth(seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(1, 5, (3, 8, 10)).astype(np.float32)
+
+
+def test_one_factor_for_the_clip_is_no_error() -> None:
+    truth = random_depth()
+    scores = score_depth(7.5 * truth, truth)
+    assert scores.abs_rel == pytest.approx(0, abs=1e-6)
+    assert scores.delta_1_25 == 1
+
+
+def test_a_factor_per_frame_is_an_error() -> None:
+    truth = random_depth()
+    drifting = truth * np.array([1, 1.2, 1.5], np.float32)[:, None, None]
+    scores = score_depth(drifting, truth)
+    # The median factor is 1.2: frames are off by 1 - 1/1.2, 0 and 0.25.
+    assert scores.abs_rel == pytest.approx((1 / 6 + 0 + 0.25) / 3, rel=1e-5)
+
+
+def test_delta_counts_pixels_within_a_quarter() -> None:
+    truth = np.ones((1, 1, 10), np.float32)
+    estimate = truth.copy()
+    estimate[..., :2] = (1.3, 0.75)
+    assert score_depth(estimate, truth).delta_1_25 == 0.8
+
+
+@pytest.mark.parametrize("unknown", [0.0, math.nan])
+def test_unknown_truth_is_left_out(unknown: float) -> None:
+    truth, estimate = random_depth(), random_depth()
+    estimate[:, :4] = 100
+    truth[:, :4] = unknown
+    assert score_depth(estimate, truth).abs_rel == 0
+    assert math.isnan(score_depth(estimate, np.full_like(truth, unknown)).abs_rel)
+
+
+def test_points_after_a_similarity() -> None:
+    rng = np.random.default_rng(3)
+    truth = rng.normal(size=(2, 5, 6, 3))
+    turned = 3 * truth @ Rotation.random(random_state=rng).as_matrix() + 5
+    known = np.ones(truth.shape[:3], bool)
+    assert point_map_distance(turned, truth, known) == pytest.approx(0, abs=1e-9)
+    turned[0, 0] += 100
+    assert point_map_distance(turned, truth, known) > 1
+    known[0, 0] = False
+    assert point_map_distance(turned, truth, known) == pytest.approx(0, abs=1e-9)
+    assert math.isnan(point_map_distance(turned, truth, np.zeros_like(known)))
+
+
+def test_points_off_by_a_known_distance() -> None:
+    # Corners of a cube, every other one pulled out and pushed in by a tenth: by symmetry the best
+    # similarity is the scale 2 / (1.1**2 + 0.9**2).
+    corners = np.array(list(itertools.product([-1.0, 1.0], repeat=3)))
+    factor = 1 + 0.1 * corners.prod(axis=1, keepdims=True)
+    scale = 2 / (1.1**2 + 0.9**2)
+    expected = math.sqrt(3) * ((1.1 * scale - 1) + (1 - 0.9 * scale)) / 2
+    shape = (1, 2, 4, 3)
+    found = point_map_distance(
+        (factor * corners).reshape(shape), corners.reshape(shape), np.ones(shape[:3], bool)
+    )
+    assert found == pytest.approx(expected)
