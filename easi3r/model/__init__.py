@@ -11,6 +11,7 @@ from easi3r.model.attention import (
     fused_attention,
 )
 from easi3r.model.blocks import DecoderLayer
+from easi3r.model.checkpoints import LoadedModel, load_checkpoint, save_checkpoint
 from easi3r.model.config import ModelConfig
 from easi3r.model.network import DUSt3R, KeyMeansRecorder, normalise
 
@@ -20,9 +21,12 @@ __all__ = [
     "DUSt3R",
     "DecoderLayer",
     "KeyMeansRecorder",
+    "LoadedModel",
     "ModelConfig",
     "StaticKeyAttention",
     "explicit_attention",
     "fused_attention",
+    "load_checkpoint",
     "normalise",
+    "save_checkpoint",
 ]

@@ -40,8 +40,12 @@ class ModelConfig:
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
             sizes = value if isinstance(value, tuple) else (value,)
-            if name != "head" and not all(size > 0 for size in sizes):
-                raise SettingsError(f"model {name}", f"{value} is not positive", "Give a size")
+            whole = name == "rope_base" or all(isinstance(size, int) for size in sizes)
+            if name != "head" and not (whole and all(size > 0 for size in sizes)):
+                raise SettingsError(f"model {name}", f"{value!r} is no size", "Give it above 0")
+        if len(self.dpt_hook_channels) != 4:
+            problem = f"{self.dpt_hook_channels} are not four widths"
+            raise SettingsError("model dpt_hook_channels", problem, "Give four, finest level first")
         if self.head not in ("linear", "dpt"):
             raise SettingsError("model head", f"{self.head!r} is unknown", "Use linear or dpt")
         _check_heads("encoder", self.encoder_channels, self.encoder_heads)

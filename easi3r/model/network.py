@@ -104,7 +104,7 @@ class DUSt3R(nn.Module):
         self,
         features: FrameFeatures,
         edges: Int64[np.ndarray, "pairs 2"],
-        token_masks: Bool[Tensor, "frames rows columns"] | None = None,
+        token_masks: Bool[Tensor, "frames tokens"] | None = None,
     ) -> Iterator[DecoderLayer]:
         """The layers of both decoders, one after the other, for directed pairs of frames.
 
@@ -122,8 +122,7 @@ class DUSt3R(nn.Module):
         rotation = self._rotation(features.rows, features.columns, width_of_head, device)
         kernel_1 = self.kernel
         if token_masks is not None:
-            dynamic = token_masks.flatten(1)
-            kernel_1 = StaticKeyAttention(self.kernel, dynamic[first], dynamic[second])
+            kernel_1 = StaticKeyAttention(self.kernel, token_masks[first], token_masks[second])
         embedded = self.decoder_embed(features.tokens).to(features.tokens.dtype)
         layer = None
         for block_1, block_2 in zip(self.dec_blocks, self.dec_blocks2, strict=True):
@@ -161,7 +160,7 @@ class DUSt3R(nn.Module):
         self,
         features: FrameFeatures,
         edges: Int64[np.ndarray, "pairs 2"],
-        token_masks: Bool[Tensor, "frames rows columns"] | None = None,
+        token_masks: Bool[Tensor, "frames tokens"] | None = None,
     ) -> KeyMeans:
         """Attention statistics alone, as in pass 1: no heads, no last layer (METHOD section 3)."""
         recorder = KeyMeansRecorder(features)
@@ -173,7 +172,7 @@ class DUSt3R(nn.Module):
         self,
         features: FrameFeatures,
         edges: Int64[np.ndarray, "pairs 2"],
-        token_masks: Bool[Tensor, "frames rows columns"] | None = None,
+        token_masks: Bool[Tensor, "frames tokens"] | None = None,
     ) -> tuple[PairPrediction, KeyMeans]:
         """Point maps and attention statistics; with masks, Easi3R's pass 2 (METHOD section 5)."""
         recorder = KeyMeansRecorder(features)

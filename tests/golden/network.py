@@ -152,7 +152,7 @@ def outputs(candidate: Candidate, arrays: Arrays) -> Arrays:
     pixel_masks = input_masks(arrays)
     masks = None
     if pixel_masks is not None:
-        masks = token_masks(torch.from_numpy(pixel_masks), network.config.patch_size)
+        masks = token_masks(torch.from_numpy(pixel_masks), network.config.patch_size).flatten(1)
     if "pts3d_1" in arrays:
         prediction, means = network.predict(features, edges, masks)
         ours["pts3d_1"] = prediction.points_1.numpy()
