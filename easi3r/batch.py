@@ -22,11 +22,11 @@ from easi3r.errors import (
 from easi3r.model import LoadedModel, load_checkpoint
 from easi3r.pipeline import annotate_clip, select_device
 from easi3r.store import (
-    QuarantineRecord,
     is_committed,
     quarantine,
+    quarantine_id_of_video,
+    quarantine_record,
     result_id,
-    video_record_id,
     write_clip,
 )
 from easi3r.types import ClipReport, ClipSpec, Outcome
@@ -55,7 +55,7 @@ def plan_video(url: str, destination: str, settings: Settings) -> VideoPlan:
     except RUN_ERRORS:
         raise
     except TransientError as error:
-        subject = video_record_id(url)
+        subject = quarantine_id_of_video(url)
         report = ClipReport(subject, url, Outcome.FAILED, error.reason, str(error))
         return VideoPlan(url, (), report)
     except Exception as error:  # recorded with its traceback: one video never takes the run down
@@ -86,12 +86,12 @@ def _annotate_one(
         chosen = settings.model_copy(update={"execution": execution})
         annotation = annotate_clip(spec, model, chosen)
         written = write_clip(destination, annotation, settings.store)
-        if not written.won:
+        if not written.created:
             return _report(spec, Outcome.SKIPPED, "already_committed")
         return replace(
             _report(spec, Outcome.COMMITTED),
             frames=len(annotation),
-            bytes_written=written.record.size_bytes,
+            bytes_written=written.record.bytes,
             seconds=time.perf_counter() - start,
         )
 
@@ -107,14 +107,16 @@ def _annotate_one(
 
 def quarantine_video(url: str, destination: str, error: BaseException) -> ClipReport:
     """Record why a video gave no clips."""
-    record = QuarantineRecord.of_video(url, error)
+    record = quarantine_record(quarantine_id_of_video(url), url, error)
     quarantine(destination, record)
     return ClipReport(record.id, url, Outcome.QUARANTINED, record.reason, record.message)
 
 
 def quarantine_clip(spec: ClipSpec, destination: str, error: BaseException) -> ClipReport:
     """Record why a clip has no result."""
-    record = QuarantineRecord.of_clip(spec, error)
+    record = quarantine_record(
+        spec.clip_id, spec.video_url, error, video_fingerprint=spec.video_fingerprint
+    )
     quarantine(destination, record)
     return _report(spec, Outcome.QUARANTINED, record.reason, record.message)
 
@@ -141,7 +143,9 @@ def with_retries(
 @lru_cache(maxsize=1)
 def _warm_model(weights: str, sha256: str | None, device: str) -> LoadedModel:
     """The network, loaded once per process and kept for the batches that follow."""
-    return load_checkpoint(weights, sha256).to(select_device(device))
+    model = load_checkpoint(weights, sha256)
+    model.network.to(select_device(device))
+    return model
 
 
 def _report(

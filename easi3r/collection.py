@@ -25,8 +25,8 @@ from easi3r.model import load_checkpoint
 from easi3r.store import (
     clear_quarantine,
     prepare_dataset,
+    quarantine_id_of_video,
     read_quarantine,
-    video_record_id,
 )
 from easi3r.types import ClipReport, ClipSpec, Outcome
 from easi3r.video import Listing, list_videos
@@ -151,7 +151,7 @@ def prepare(destination: str, settings: Settings) -> Settings:
     model = load_checkpoint(settings.model.weights, settings.model.sha256)
     pinned = settings.model.model_copy(update={"sha256": model.sha256})
     settings = settings.model_copy(update={"model": pinned})
-    prepare_dataset(destination, licence=model.licence)
+    prepare_dataset(destination, settings.model_dump_json())
     return settings
 
 
@@ -217,7 +217,7 @@ def release_quarantine(
 ) -> None:
     """Remove the quarantine records of inputs that this run got a result from."""
     settled = {r.subject for r in reports if r.outcome in (Outcome.COMMITTED, Outcome.SKIPPED)}
-    settled |= {video_record_id(spec.video_url) for spec in plan.specs}
+    settled |= {quarantine_id_of_video(spec.video_url) for spec in plan.specs}
     for record in read_quarantine(destination):
         if record.id in settled:
             clear_quarantine(destination, record.id)

@@ -142,5 +142,7 @@ class Settings(_Frozen):
     @property
     def digest(self) -> str:
         """SHA-256, hex, of everything that changes results."""
-        excluded = {"execution": True, "model": {"weights", "sha256"}}
-        return digest(self.model_dump(mode="json", exclude=excluded))
+        values = self.model_dump(
+            mode="json", exclude={"execution": True, "model": {"weights": True, "sha256": True}}
+        )
+        return digest(values)

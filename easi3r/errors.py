@@ -126,12 +126,6 @@ class NonFiniteError(PermanentError):
     reason = "non_finite"
 
 
-class PredictionError(PermanentError):
-    """The network's pair predictions cannot be aligned: not finite, or not those of the graph."""
-
-    reason = "prediction"
-
-
 class DisconnectedGraphError(PermanentError):
     """The pairs leave a clip in parts that nothing relates."""
 

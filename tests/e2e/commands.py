@@ -20,5 +20,10 @@ def easi3r(*arguments: object, **more: str) -> subprocess.CompletedProcess[str]:
     """Run `easi3r` to its end."""
     command = [str(BIN / "easi3r"), *map(str, arguments)]
     return subprocess.run(
-        command, env=environment(**more), cwd=REPOSITORY, text=True, capture_output=True, check=False
+        command,
+        env=environment(**more),
+        cwd=REPOSITORY,
+        text=True,
+        capture_output=True,
+        check=False,
     )

@@ -1,0 +1,1 @@
+"""Prefect flows, on a real server."""

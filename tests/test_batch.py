@@ -1,0 +1,138 @@
+"""What a worker runs: every input ends as a commit, a quarantine record or a report of failure."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import easi3r
+from easi3r.batch import annotate_batch, plan_video, with_retries
+from easi3r.config import ExecutionSettings, Settings
+from easi3r.errors import (
+    CheckpointError,
+    NotAVideoError,
+    OutOfMemoryError,
+    StorageUnavailableError,
+    UnwritableDestinationError,
+)
+from easi3r.store import prepare_dataset
+from easi3r.types import Outcome
+from tests.scenes import write_scenes
+
+SETTINGS = Settings.parse({"video": {"long_side_px": 96}, "alignment": {"steps": 10}})
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> str:
+    url = str(tmp_path / "out.zarr")
+    prepare_dataset(url, SETTINGS.model_dump_json())
+    return url
+
+
+def test_a_clip_is_committed_once(tmp_path: Path, dataset: str) -> None:
+    (video,) = write_scenes(tmp_path, count=1)
+    plan = plan_video(str(video), dataset, SETTINGS)
+    (first,) = annotate_batch(plan.specs, dataset, SETTINGS)
+    (second,) = annotate_batch(plan.specs, dataset, SETTINGS)
+    assert (first.outcome, second.outcome) == (Outcome.COMMITTED, Outcome.SKIPPED)
+    assert first.frames == 6
+    assert first.bytes_written > 0
+    assert list(easi3r.open_dataset(dataset)) == [plan.specs[0].clip_id]
+
+
+def test_a_changed_setting_is_another_result(tmp_path: Path, dataset: str) -> None:
+    (video,) = write_scenes(tmp_path, count=1)
+    other = SETTINGS.model_copy(
+        update={"alignment": SETTINGS.alignment.model_copy(update={"steps": 11})}
+    )
+    plan = plan_video(str(video), dataset, SETTINGS)
+    for settings in (SETTINGS, other):
+        (report,) = annotate_batch(plan.specs, dataset, settings)
+        assert report.outcome is Outcome.COMMITTED
+    assert len(easi3r.open_dataset(dataset).results) == 2
+
+
+def test_a_bad_video_is_quarantined_with_its_reason(tmp_path: Path, dataset: str) -> None:
+    bad = tmp_path / "bad.mp4"
+    bad.write_bytes(b"no video at all" * 100)
+    plan = plan_video(str(bad), dataset, SETTINGS)
+    assert plan.specs == ()
+    assert plan.report is not None
+    assert plan.report.outcome is Outcome.QUARANTINED
+    (record,) = easi3r.open_dataset(dataset).quarantined
+    assert record.reason == NotAVideoError.reason == plan.report.reason
+    assert record.video_url == str(bad)
+    assert "Traceback" in record.traceback
+
+
+def test_a_video_that_vanishes_after_planning_is_quarantined(tmp_path: Path, dataset: str) -> None:
+    gone, kept = write_scenes(tmp_path, count=2)
+    specs = [plan_video(str(video), dataset, SETTINGS).specs[0] for video in (gone, kept)]
+    gone.unlink()
+    lost, made = annotate_batch(specs, dataset, SETTINGS)
+    assert (lost.outcome, lost.reason) == (Outcome.QUARANTINED, "unreadable_url")
+    assert made.outcome is Outcome.COMMITTED
+    (record,) = easi3r.open_dataset(dataset).quarantined
+    assert record.id == specs[0].clip_id
+
+
+def test_an_error_nobody_foresaw_is_recorded_too(
+    tmp_path: Path, dataset: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("surprise")
+
+    (video,) = write_scenes(tmp_path, count=1)
+    plan = plan_video(str(video), dataset, SETTINGS)
+    monkeypatch.setattr("easi3r.batch.annotate_clip", broken)
+    (report,) = annotate_batch(plan.specs, dataset, SETTINGS)
+    assert (report.outcome, report.reason) == (Outcome.QUARANTINED, "unexpected")
+    (record,) = easi3r.open_dataset(dataset).quarantined
+    assert record.error_class == "ZeroDivisionError"
+
+
+def test_errors_about_the_run_stop_the_run(tmp_path: Path, dataset: str) -> None:
+    (video,) = write_scenes(tmp_path, count=1)
+    specs = plan_video(str(video), dataset, SETTINGS).specs
+    wrong = SETTINGS.model_copy(
+        update={"model": SETTINGS.model.model_copy(update={"sha256": "0" * 64})}
+    )
+    with pytest.raises(CheckpointError, match="SHA-256"):
+        annotate_batch(specs, dataset, wrong)
+    shutil.rmtree(dataset)
+    Path(dataset).write_text("a file where the dataset was")
+    with pytest.raises(UnwritableDestinationError):
+        annotate_batch(specs, dataset, SETTINGS)
+
+
+def test_transient_errors_are_retried_and_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("easi3r.batch.time.sleep", waits.append)
+    calls: list[int] = []
+
+    def flaky(_: ExecutionSettings) -> int:
+        calls.append(1)
+        if len(calls) < 3:
+            raise StorageUnavailableError("s3://b", "503", "Wait")
+        return len(calls)
+
+    assert with_retries(flaky, ExecutionSettings(attempts=3)) == 3
+    assert len(waits) == 2
+    assert 0.25 <= waits[0] <= 0.75 < waits[1] * 1.5
+    calls.clear()
+    with pytest.raises(StorageUnavailableError):
+        with_retries(flaky, ExecutionSettings(attempts=2))
+    assert len(calls) == 2
+
+
+def test_out_of_memory_halves_the_pairs_in_flight() -> None:
+    tried: list[int] = []
+
+    def hungry(execution: ExecutionSettings) -> int:
+        tried.append(execution.pairs_per_batch)
+        if execution.pairs_per_batch > 2:
+            raise OutOfMemoryError("cuda:0", "out of memory", "Less")
+        return execution.pairs_per_batch
+
+    assert with_retries(hungry, ExecutionSettings(pairs_per_batch=8, attempts=3)) == 2
+    assert tried == [8, 4, 2]

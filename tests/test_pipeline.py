@@ -1,0 +1,128 @@
+"""The whole method on frames in memory: shapes, invariances, and failures as our own errors."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from easi3r.config import Settings
+from easi3r.errors import OutOfMemoryError, SettingsError
+from easi3r.model import DUSt3R, load_checkpoint
+from easi3r.pipeline import StageClock, annotate_clip, annotate_frames, select_device
+from easi3r.types import Frames, KnownCameras
+from easi3r.video import plan_clips, probe
+from tests.scenes import write_scenes
+
+FRAMES = 5
+
+
+def chosen(**groups: dict) -> Settings:
+    groups.setdefault("alignment", {"steps": 20})
+    return Settings.parse(groups)
+
+
+@pytest.fixture(scope="module")
+def network() -> DUSt3R:
+    return load_checkpoint("nano").network
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory: pytest.TempPathFactory) -> Frames:
+    from easi3r.video import decode
+
+    (path,) = write_scenes(tmp_path_factory.mktemp("scenes"), count=1, frames=FRAMES)
+    settings = Settings()
+    (spec,) = plan_clips(probe(str(path)), settings.sampling, settings.video)
+    return decode(spec, long_side_px=96, patch_size=16)
+
+
+def test_every_output_fits_the_frames(network: DUSt3R, frames: Frames) -> None:
+    masks, reconstruction = annotate_frames(frames, network, chosen())
+    size = frames.images.shape[:3]
+    assert masks.mask.shape == size
+    assert 0 <= masks.score.min() <= masks.score.max() <= 1
+    assert reconstruction.depth.shape == reconstruction.confidence.shape == size
+    assert (reconstruction.depth > 0).all()
+    np.testing.assert_allclose(reconstruction.camera_to_world[0], np.eye(4), atol=1e-9)
+    rotation = reconstruction.camera_to_world[:, :3, :3]
+    identities = np.tile(np.eye(3), (FRAMES, 1, 1))
+    np.testing.assert_allclose(rotation @ rotation.mT, identities, atol=1e-6)
+
+
+def test_batches_of_pairs_do_not_change_results(network: DUSt3R, frames: Frames) -> None:
+    one_masks, one = annotate_frames(frames, network, chosen(execution={"pairs_per_batch": 1}))
+    all_masks, all_at_once = annotate_frames(
+        frames, network, chosen(execution={"pairs_per_batch": 99})
+    )
+    assert (one_masks.mask == all_masks.mask).float().mean() > 0.99
+    np.testing.assert_allclose(one.loss_history[-1], all_at_once.loss_history[-1], rtol=1e-2)
+
+
+def test_the_same_call_gives_the_same_result(network: DUSt3R, frames: Frames) -> None:
+    first_masks, first = annotate_frames(frames, network, chosen())
+    second_masks, second = annotate_frames(frames, network, chosen())
+    assert torch.equal(first_masks.mask, second_masks.mask)
+    np.testing.assert_array_equal(first.depth, second.depth)
+    np.testing.assert_array_equal(first.camera_to_world, second.camera_to_world)
+
+
+def test_lower_precision_stays_close(network: DUSt3R, frames: Frames) -> None:
+    exact, _ = annotate_frames(frames, network, chosen())
+    lower, _ = annotate_frames(frames, network, chosen(model={"precision": "bfloat16"}))
+    correlation = np.corrcoef(exact.score.flatten(), lower.score.flatten())[0, 1]
+    assert correlation > 0.9
+
+
+def test_known_cameras_are_kept(network: DUSt3R, frames: Frames) -> None:
+    height, width = frames.images.shape[1:3]
+    intrinsics = np.array([[90.0, 0, width / 2], [0, 90.0, height / 2], [0, 0, 1]])
+    known = KnownCameras(intrinsics=np.tile(intrinsics, (FRAMES, 1, 1)))
+    _, reconstruction = annotate_frames(frames, network, chosen(), known)
+    np.testing.assert_allclose(reconstruction.intrinsics, known.intrinsics)
+
+
+def test_an_annotation_says_where_it_comes_from(tmp_path: Path) -> None:
+    (path,) = write_scenes(tmp_path, count=1, frames=FRAMES)
+    settings = chosen(video={"long_side_px": 96})
+    model = load_checkpoint("nano")
+    (spec,) = plan_clips(probe(str(path)), settings.sampling, settings.video)
+    annotation = annotate_clip(spec, model, settings)
+    assert annotation.provenance.weights_sha256 == model.sha256
+    assert annotation.provenance.settings_digest == settings.digest
+    assert Settings.model_validate_json(annotation.provenance.settings_json) == settings
+    assert annotation.frame_index.tolist() == list(spec.frame_index)
+    assert {"decode", "encoder", "pass 1", "pass 2", "alignment"} <= set(
+        annotation.seconds_by_stage
+    )
+
+
+def test_stages_add_up() -> None:
+    clock = StageClock()
+    for _ in range(2):
+        with clock.stage("a"):
+            pass
+    assert list(clock.seconds) == ["a"]
+    assert clock.seconds["a"] >= 0
+
+
+def test_out_of_memory_is_a_transient_error_that_names_the_device(
+    network: DUSt3R, frames: Frames, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted(*_: object) -> None:
+        raise torch.OutOfMemoryError("no more")
+
+    monkeypatch.setattr(network, "encode", exhausted)
+    with pytest.raises(OutOfMemoryError, match="cpu: out of memory at 8 pairs"):
+        annotate_frames(frames, network, chosen())
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:99", "tpu"])
+def test_an_unknown_device_is_a_settings_error(name: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        select_device(name)
+
+
+def test_the_cpu_is_a_device() -> None:
+    assert select_device("cpu").type == "cpu"
+    assert select_device("auto").type in {"cpu", "cuda"}
