@@ -1,8 +1,9 @@
-"""The README's deployment: server, worker, deploy, run; real processes, torn down at the end."""
+"""The README's deployment: `infra/local.sh`, then `prefect deployment run`; real processes."""
 
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ import easi3r as library
 from tests.conftest import REPOSITORY
 from tests.e2e.commands import BIN, environment
 from tests.scenes import write_scenes
-from tests.servers import free_port, wait_for_http
+from tests.servers import free_port
 
 pytestmark = pytest.mark.xdist_group("prefect")
 
@@ -36,6 +37,14 @@ def running(command: list[str], env: dict[str, str], log: Path) -> Iterator[None
                 process.wait()
 
 
+def wait_for_text(log: Path, text: str) -> None:
+    """Return once a log holds a text; fails with the log after five minutes."""
+    deadline = time.monotonic() + 300
+    while text not in log.read_text():
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.2)
+
+
 def test_a_deployment_runs_to_completed(tmp_path: Path) -> None:
     write_scenes(tmp_path / "videos", count=2)
     dataset = tmp_path / "out.zarr"
@@ -46,11 +55,17 @@ def test_a_deployment_runs_to_completed(tmp_path: Path) -> None:
         DO_NOT_TRACK="1",
         PREFECT_SERVER_ANALYTICS_ENABLED="false",
     )
-    prefect = str(BIN / "prefect")
-
-    def call(*arguments: str) -> str:
-        done = subprocess.run(
-            [prefect, *arguments],
+    log = tmp_path / "local.log"
+    with running(["infra/local.sh"], {**env, "PORT": str(port)}, log):
+        wait_for_text(log, "Worker 'ProcessWorker")
+        run = subprocess.run(
+            [
+                *(str(BIN / "prefect"), "deployment", "run", "annotate-collection/annotate"),
+                *("--param", f"source={tmp_path / 'videos'}"),
+                *("--param", f"destination={dataset}"),
+                *("--param", 'cluster={"kind": "local_dask", "workers": 1}'),
+                "--watch",
+            ],
             env=env,
             cwd=REPOSITORY,
             text=True,
@@ -58,23 +73,8 @@ def test_a_deployment_runs_to_completed(tmp_path: Path) -> None:
             check=False,
             timeout=300,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    server_log, worker_log = tmp_path / "server.log", tmp_path / "worker.log"
-    serve = [prefect, "server", "start", "--port", str(port)]
-    with running(serve, env, server_log):
-        wait_for_http(f"http://127.0.0.1:{port}/api/health", server_log)
-        call("work-pool", "create", "easi3r", "--type", "process")
-        with running([prefect, "worker", "start", "--pool", "easi3r"], env, worker_log):
-            call("--no-prompt", "deploy", "--all")
-            output = call(
-                *("deployment", "run", "annotate-collection/annotate", "--watch"),
-                *("--param", f"source={tmp_path / 'videos'}"),
-                *("--param", f"destination={dataset}"),
-                *("--param", 'cluster={"kind": "local_dask", "workers": 1}'),
-            )
-    assert "Completed" in output, output + worker_log.read_text()
+    assert run.returncode == 0, run.stdout + run.stderr + log.read_text()
+    assert "Completed" in run.stdout
     committed = library.open_dataset(str(dataset))
     assert len(committed) == 2
     assert not committed.quarantined
