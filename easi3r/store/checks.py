@@ -1,0 +1,81 @@
+"""What an annotation must satisfy before a byte of it is written."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from easi3r.errors import InvalidAnnotationError
+from easi3r.geometry import require_poses
+from easi3r.store.schema import UNIT_OF_LENGTH
+from easi3r.types import ClipAnnotation
+
+
+def check_annotation(annotation: ClipAnnotation) -> None:
+    """Check shapes, ranges and finiteness of everything the store writes.
+
+    Raises:
+        InvalidAnnotationError: names the clip and everything that is wrong with it.
+        DegenerateGeometryError: names the pose that is not a rigid transform.
+    """
+    problems = list(_wrong_shapes(annotation)) or list(_wrong_values(annotation))
+    clip = annotation.spec.clip_id
+    if problems:
+        remedy = "Look for the cause upstream: the decoder, the network or the alignment"
+        raise InvalidAnnotationError(f"clip {clip}", "; ".join(problems), remedy)
+    require_poses(f"clip {clip}: camera_to_world", annotation.reconstruction.camera_to_world)
+
+
+def _wrong_shapes(annotation: ClipAnnotation) -> Iterator[str]:
+    frames = len(annotation.spec)
+    images = (frames, *annotation.images_shape)
+    found = annotation.reconstruction
+    expected = [
+        ("time", annotation.pts_seconds, (frames,)),
+        ("frame_index", annotation.frame_index, (frames,)),
+        ("source_to_stored", annotation.source_to_stored, (3, 3)),
+        ("dynamic_mask", annotation.dynamic_mask, images),
+        ("depth", found.depth, images),
+        ("confidence", found.confidence, images),
+        ("camera_to_world", found.camera_to_world, (frames, 4, 4)),
+        ("intrinsics", found.intrinsics, (frames, 3, 3)),
+    ]
+    for name, values, shape in expected:
+        if values.shape != shape:
+            yield f"{name} has shape {values.shape}, not {shape}"
+    score = annotation.dynamic_score
+    if score.ndim != 3 or len(score) != frames:
+        yield f"dynamic_score has shape {score.shape}, not ({frames}, rows, columns)"
+    if found.loss_history.ndim != 1:
+        yield f"loss_history has shape {found.loss_history.shape}, not (steps,)"
+    if 0 in images or 0 in score.shape:
+        yield f"nothing to store: images of shape {images}, scores of shape {score.shape}"
+
+
+def _wrong_values(annotation: ClipAnnotation) -> Iterator[str]:
+    found = annotation.reconstruction
+    for name, values in [
+        ("time", annotation.pts_seconds),
+        ("source_to_stored", annotation.source_to_stored),
+        ("dynamic_score", annotation.dynamic_score),
+        ("depth", found.depth),
+        ("confidence", found.confidence),
+        ("intrinsics", found.intrinsics),
+    ]:
+        bad = int(np.count_nonzero(~np.isfinite(values)))
+        if bad:
+            yield f"{name} has {bad} of {values.size} values that are not finite"
+    if (found.depth <= 0).any():
+        yield f"depth must be positive, and its smallest is {found.depth.min()}"
+    if ((found.confidence < 1) & (found.confidence != 0)).any():
+        yield "confidence must be 1 or more, or 0 where it was cleaned"
+    if (annotation.dynamic_score < 0).any() or (annotation.dynamic_score > 1).any():
+        yield "dynamic_score must lie in 0..1"
+    if (np.diff(annotation.pts_seconds) <= 0).any():
+        yield "time must ascend"
+    if tuple(annotation.frame_index.tolist()) != annotation.spec.frame_index:
+        yield "frame_index differs from that of the clip's plan"
+    focal = found.intrinsics[:, [0, 1], [0, 1]]
+    if (focal <= 0).any() or (found.intrinsics[:, 2] != (0, 0, 1)).any():
+        yield "intrinsics need positive focal lengths and the last row [0, 0, 1]"
+    if annotation.scale not in UNIT_OF_LENGTH:
+        yield f"scale must be one of {sorted(UNIT_OF_LENGTH)}, not {annotation.scale!r}"

@@ -1,0 +1,108 @@
+"""From what a storage driver raises to errors of `easi3r.errors`: permanent or transient."""
+
+import errno
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from easi3r.errors import StorageUnavailableError, UnreadableURLError, UnwritableDestinationError
+
+_PASSING = {
+    errno.EAGAIN,
+    errno.EBUSY,
+    errno.EIO,
+    errno.EREMOTEIO,
+    errno.ESTALE,
+    errno.ETIMEDOUT,
+    errno.ENETDOWN,
+    errno.ENETUNREACH,
+    errno.EHOSTUNREACH,
+}
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_RETRY = "Run again once the storage answers; committed clips are kept"
+
+
+@functools.cache
+def _connection_errors() -> tuple[type[Exception], ...]:
+    """What S3 drivers raise that is no OSError; imported when an error is at hand, being slow."""
+    from aiohttp import ClientError
+    from botocore.exceptions import ConnectionError as BotoConnectionError
+    from botocore.exceptions import HTTPClientError
+
+    return (ClientError, BotoConnectionError, HTTPClientError)
+
+
+@functools.cache
+def _driver_errors() -> tuple[type[Exception], ...]:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    return (OSError, BotoCoreError, ClientError, *_connection_errors())
+
+
+def _is_passing(error: Exception) -> bool:
+    if isinstance(error, (ConnectionError, TimeoutError, *_connection_errors())):
+        return True
+    return isinstance(error, OSError) and error.errno in _PASSING
+
+
+def _is_precondition_failure(error: Exception) -> bool:
+    """Some S3 servers answer 412 without naming the header, which s3fs takes for a bad request."""
+    response = getattr(error.__cause__, "response", None) or {}
+    return response.get("Error", {}).get("Code") in {"PreconditionFailed", "412"}
+
+
+def _describe(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _remedy(error: Exception) -> str:
+    if isinstance(error, PermissionError):
+        return "Grant this user write access there, or choose another destination"
+    if isinstance(error, FileNotFoundError):
+        return "Create the bucket or the parent folder first, or correct the URL"
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return "Free some space there, or choose another destination"
+    return "Choose a destination that takes new files, or correct the URL and its credentials"
+
+
+@contextmanager
+def writing(subject: str) -> Iterator[None]:
+    """Give what goes wrong inside a typed error about `subject`; `FileExistsError` passes.
+
+    Raises:
+        UnwritableDestinationError: refused for good: permission, no such bucket, disk full.
+        StorageUnavailableError: a passing failure.
+    """
+    try:
+        yield
+    except FileExistsError:
+        raise
+    except _driver_errors() as error:
+        if _is_precondition_failure(error):
+            raise FileExistsError(errno.EEXIST, "already exists", subject) from error
+        if _is_passing(error):
+            raise StorageUnavailableError(subject, _describe(error), _RETRY) from error
+        problem = f"cannot be written ({_describe(error)})"
+        raise UnwritableDestinationError(subject, problem, _remedy(error)) from error
+
+
+@contextmanager
+def reading(subject: str) -> Iterator[None]:
+    """Give what goes wrong inside a typed error about `subject`; `FileNotFoundError` passes.
+
+    Raises:
+        UnreadableURLError: refused for good.
+        StorageUnavailableError: a passing failure.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (NotADirectoryError, IsADirectoryError) as error:
+        raise FileNotFoundError(errno.ENOENT, "no such object", subject) from error
+    except _driver_errors() as error:
+        if _is_passing(error):
+            raise StorageUnavailableError(subject, _describe(error), _RETRY) from error
+        problem = f"cannot be read ({_describe(error)})"
+        remedy = "Correct the URL, or give this machine access to it"
+        raise UnreadableURLError(subject, problem, remedy) from error

@@ -1,0 +1,196 @@
+"""Whole objects under one URL: the only place where this room touches storage.
+
+Endpoints and credentials come from the environment (`AWS_ENDPOINT_URL`, `AWS_PROFILE`,
+`FSSPEC_S3_...`, `~/.config/fsspec`), never from arguments: plain zarr and xarray then open the
+same URL, and no secret travels in a task graph.
+"""
+
+import errno
+import os
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import zarr.storage
+from fsspec import AbstractFileSystem, url_to_fs
+from fsspec.implementations.local import LocalFileSystem
+from zarr.abc.store import Store
+
+from easi3r.errors import UnreadableURLError, UnwritableDestinationError
+from easi3r.store.failures import reading, writing
+
+_PARTIAL = ".partial"
+
+
+@dataclass(frozen=True)
+class Files:
+    """Objects of a dataset, named by their path below `url`.
+
+    Every method raises only typed errors, and `FileNotFoundError` or `FileExistsError` where it
+    says so.
+    """
+
+    url: str
+    fs: AbstractFileSystem
+    root: str
+
+    def locate(self, path: str) -> str:
+        """The URL of an object, for messages."""
+        return f"{self.url.rstrip('/')}/{path}"
+
+    def _at(self, path: str) -> str:
+        return f"{self.root.rstrip('/')}/{path}" if path else self.root
+
+    def put(self, path: str, data: bytes) -> None:
+        """Write an object, whole, over what was there."""
+        with writing(self.locate(path)):
+            self.fs.pipe_file(self._at(path), data)
+
+    def put_all(self, objects: Mapping[str, bytes]) -> None:
+        """Write many objects, at once where the storage can."""
+        with writing(self.url):
+            self.fs.pipe({self._at(path): data for path, data in objects.items()})
+
+    def put_new(self, path: str, data: bytes) -> None:
+        """Write an object only if there is none of that name: of many writers one succeeds.
+
+        Raises:
+            FileExistsError: there is one already.
+            UnwritableDestinationError: also where the storage knows no such write.
+        """
+        if not self.fs.async_impl and type(self.fs).pipe_file is AbstractFileSystem.pipe_file:
+            protocol = type(self.fs).__name__
+            problem = f"{protocol} has no atomic create-only writes, which commits need"
+            remedy = "Use a local disk or an S3 bucket"
+            raise UnwritableDestinationError(self.locate(path), problem, remedy)
+        with writing(self.locate(path)):
+            self.fs.pipe_file(self._at(path), data, mode="create")
+
+    def get(self, path: str) -> bytes:
+        """The bytes of an object.
+
+        Raises:
+            FileNotFoundError: there is none.
+        """
+        with reading(self.locate(path)):
+            return self.fs.cat_file(self._at(path))
+
+    def get_all(self, paths: Iterable[str]) -> dict[str, bytes]:
+        """The bytes of many objects, in the order given; those that do not exist are left out."""
+        names = list(paths)
+        found = {}
+        answers = self.fs.cat_ranges([self._at(name) for name in names], None, None)
+        for name, answer in zip(names, answers, strict=True):
+            if isinstance(answer, FileNotFoundError):
+                continue
+            with reading(self.locate(name)):
+                if isinstance(answer, Exception):
+                    raise answer
+            found[name] = answer
+        return found
+
+    def exists(self, path: str) -> bool:
+        """Whether an object is there; never a guess when storage does not answer."""
+        try:
+            with reading(self.locate(path)):
+                self.fs.info(self._at(path))  # fs.exists() takes any error for a no
+        except FileNotFoundError:
+            return False
+        return True
+
+    def sizes(self, folder: str) -> dict[str, int]:
+        """Bytes of every object below a folder, by its path below that folder."""
+        top = self._at(folder)
+        try:
+            with reading(self.locate(folder)):
+                found = self.fs.find(top, detail=True)
+        except FileNotFoundError:
+            return {}
+        top = self.fs._strip_protocol(top)
+        return {
+            path.removeprefix(top).lstrip("/"): int(info["size"])
+            for path, info in sorted(found.items())
+            if not path.endswith(_PARTIAL)
+        }
+
+    def delete(self, path: str) -> None:
+        """Delete one object, if it is there."""
+        with writing(self.locate(path)):
+            try:
+                self.fs.rm_file(self._at(path))
+            except FileNotFoundError:
+                return
+
+    def delete_folder(self, folder: str) -> None:
+        """Delete every object below a folder."""
+        for name in self.sizes(folder):
+            self.delete(f"{folder}/{name}")
+
+    def zarr_store(self, folder: str) -> Store:
+        """A read-only Zarr store rooted at a folder; pickles, and connects when first read."""
+        return zarr.storage.FsspecStore.from_url(self.locate(folder), read_only=True)
+
+
+class LocalFiles(Files):
+    """Files on a local disk, each whole or absent however the writer ends.
+
+    The bytes are flushed to the disk before the name appears, so a commit record never outlives
+    what it names.
+    """
+
+    @contextmanager
+    def _complete(self, path: str, data: bytes) -> Iterator[tuple[Path, Path]]:
+        """(complete temporary file, final path), on one disk."""
+        final = Path(self._at(path))
+        temporary = final.with_name(f"{final.name}.{uuid.uuid4().hex}{_PARTIAL}")
+        try:
+            final.parent.mkdir(parents=True, exist_ok=True)
+        except FileExistsError as error:
+            raise NotADirectoryError(errno.ENOTDIR, "is a file", str(final.parent)) from error
+        try:
+            with temporary.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            yield temporary, final
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def put(self, path: str, data: bytes) -> None:
+        with writing(self.locate(path)), self._complete(path, data) as (temporary, final):
+            os.replace(temporary, final)
+
+    def put_all(self, objects: Mapping[str, bytes]) -> None:
+        for path, data in objects.items():
+            self.put(path, data)
+
+    def put_new(self, path: str, data: bytes) -> None:
+        with writing(self.locate(path)), self._complete(path, data) as (temporary, final):
+            os.link(temporary, final)  # fails if the name exists, unlike a rename
+
+    def delete_folder(self, folder: str) -> None:
+        with writing(self.locate(folder)):
+            try:
+                shutil.rmtree(self._at(folder))
+            except FileNotFoundError:
+                return
+
+    def zarr_store(self, folder: str) -> Store:
+        return zarr.storage.LocalStore(self._at(folder), read_only=True)
+
+
+def files_at(url: str) -> Files:
+    """The objects under a path or fsspec URL; touches nothing yet.
+
+    Raises:
+        UnreadableURLError: no driver knows the URL.
+    """
+    try:
+        fs, root = url_to_fs(url, use_listings_cache=False)
+    except (ValueError, ImportError) as error:
+        remedy = "Give a path, or a URL of a protocol that fsspec knows, such as s3://bucket/name"
+        raise UnreadableURLError(url, f"no driver opens it ({error})", remedy) from error
+    return (LocalFiles if isinstance(fs, LocalFileSystem) else Files)(url, fs, root)
