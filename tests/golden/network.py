@@ -1,6 +1,6 @@
 """The network against the reference: features, point maps, confidences, key means, both passes.
 
-A folder of reference numbers holds `*_state_dict.json` (names and shapes) and `.npz` files with
+A folder of reference numbers holds `*state_dict*.json` (names and shapes) and `.npz` files with
 `images` and `edges`. Which network a file was computed with, and its number of attention heads,
 are not stored; they are found as the one that explains the file.
 """
@@ -37,7 +37,7 @@ OUTPUTS = (
 
 def compare(folder: Path) -> list[Comparison]:
     """Names and shapes of every state dict, then every output of the network in every file."""
-    rows = [compare_names(path) for path in sorted(folder.glob("*_state_dict.json"))]
+    rows = [compare_names(path) for path in sorted(folder.glob("*state_dict*.json"))]
     for path in sorted(folder.glob("*.npz")):
         arrays = load(path)
         if "images" in arrays and "edges" in arrays:
@@ -60,7 +60,7 @@ def compare_outputs(path: Path, arrays: Arrays) -> list[Comparison]:
     """Every output of the network that the file holds, by the network that explains it."""
     found = explain(path.parent, arrays)
     if found is None:
-        note = "no *_state_dict.json beside it has its sizes"
+        note = "no *state_dict*.json beside it has its sizes"
         return [Comparison(path.name, "network", float("inf"), BOUND, passed=False, note=note)]
     ours = outputs(found, arrays)
     rows = [compare_arrays(path.name, name, ours[name], arrays[name], BOUND) for name in ours]
@@ -112,8 +112,8 @@ def explain(folder: Path, arrays: Arrays) -> Candidate | None:
 def candidates(folder: Path, arrays: Arrays) -> Iterator[Candidate]:
     """Networks of the file's sizes, smallest first, with every number of heads they may have."""
     widths = sizes_told(folder, arrays, ("encoder_features", "features"))
-    channels = sizes_told(folder, arrays, ("keymean_dec1",))
-    paths = sorted(folder.glob("*_state_dict.json"), key=lambda path: path.stat().st_size)
+    channels = sizes_told(folder, arrays, ("keymean_dec1", "keymean_dec2"))
+    paths = sorted(folder.glob("*state_dict*.json"), key=lambda path: path.stat().st_size)
     for path in paths:
         size = size_of(json.loads(path.read_text()), encoder_heads=1, decoder_heads=1)
         if widths and size.encoder_channels not in widths:

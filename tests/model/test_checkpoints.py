@@ -22,6 +22,7 @@ from safetensors.torch import save_file
 
 from easi3r.errors import CheckpointError, StorageUnavailableError
 from easi3r.model import DUSt3R, LoadedModel, load_checkpoint, normalise, save_checkpoint
+from easi3r.model.locations import embedded_names
 from tests.model.sizes import EDGES, TINY, build, images
 
 RELEASED = replace(
@@ -277,6 +278,18 @@ def test_a_config_that_describes_nothing(tmp_path: Path, network: DUSt3R) -> Non
     folder = write_folder(tmp_path / "config", network.state_dict(), {"patch_size": 16})
     with pytest.raises(CheckpointError, match="describes no network"):
         load_checkpoint(str(folder))
+
+
+@pytest.mark.skipif("nano" not in embedded_names(), reason="nano is not trained yet")
+def test_the_embedded_model_loads_and_is_small() -> None:
+    loaded = load_checkpoint("nano")
+    assert loaded.name == "nano"
+    assert loaded.licence == "Apache-2.0"
+    assert sum(p.numel() for p in loaded.network.parameters()) <= 8_000_000
+    patch = loaded.config.patch_size
+    features = loaded.network.encode(normalise(images(6 * patch, 8 * patch)))
+    prediction, _ = loaded.network.predict(features, EDGES)
+    assert torch.isfinite(prediction.points_1).all()
 
 
 def test_missing_things_are_named(tmp_path: Path, network: DUSt3R) -> None:
