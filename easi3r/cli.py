@@ -14,7 +14,6 @@ from rich.console import Console
 
 from easi3r.config import Settings
 from easi3r.errors import Easi3RError, SettingsError
-from easi3r.terminal import TerminalProgress, summary_table
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -85,6 +84,7 @@ def annotate(
     )
     # Imported here: torch takes seconds, and the other commands do without.
     from easi3r.collection import annotate_collection
+    from easi3r.terminal import TerminalProgress, summary_table
 
     with TerminalProgress(console) as watcher:
         summary = annotate_collection(source, destination, chosen, watcher=watcher)
@@ -93,11 +93,20 @@ def annotate(
 
 
 @app.command()
-def inspect(url: Annotated[str, typer.Argument(help="A dataset; any fsspec URL.")]) -> None:
+def inspect(
+    url: Annotated[str, typer.Argument(help="A dataset; any fsspec URL.")],
+    limit: Annotated[int, typer.Option(min=0, help="Rows of each table at most.")] = 20,
+) -> None:
     """What a dataset holds: clips, frames, weights, licences, quarantine."""
     from easi3r.store import inspect as inspect_dataset
+    from easi3r.store import open_dataset
+    from easi3r.tables import clips_table, quarantine_table
 
     console.print(str(inspect_dataset(url)), highlight=False, markup=False)
+    dataset = open_dataset(url)
+    console.print(clips_table(dataset.clips, limit))
+    if dataset.quarantined:
+        console.print(quarantine_table(dataset.quarantined, limit))
 
 
 @app.command()
