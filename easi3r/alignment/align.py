@@ -1,0 +1,182 @@
+"""Global alignment of a clip's pair predictions: cameras, intrinsics and depths."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Float32, Float64
+from torch import Tensor
+
+from easi3r.alignment.cleaning import contradicted
+from easi3r.alignment.flow import FlowTerm
+from easi3r.alignment.flow_residual import flow_residual
+from easi3r.alignment.problem import Pixels, State, maps_by_frame
+from easi3r.alignment.quality import alignment_figures
+from easi3r.alignment.smoothness import Smoothness
+from easi3r.alignment.solver import Descent, Freedom, best_depths, descend
+from easi3r.alignment.start import start
+from easi3r.alignment.system import Problem
+from easi3r.config import AlignmentSettings
+from easi3r.errors import NonFiniteError
+from easi3r.geometry import require_poses
+from easi3r.tensors import PairGraph, PairPrediction
+from easi3r.types import KnownCameras, Reconstruction
+
+COARSE_PIXELS = 1024
+"""Pixels of a frame that the first stage looks at, roughly; the last looks at all."""
+
+DEPTH_SWEEPS = 10
+
+NOTHING_KNOWN = KnownCameras()
+
+
+@torch.no_grad()
+def align(
+    graph: PairGraph,
+    prediction: PairPrediction,
+    settings: AlignmentSettings,
+    known: KnownCameras = NOTHING_KNOWN,
+    flow: FlowTerm | None = None,
+) -> Reconstruction:
+    """Align the predictions of all pairs into one world (METHOD section 6).
+
+    The solver first looks at about 1024 pixels a frame, then at all of them; the flow term, if
+    given, enters once the maps alone have converged or `flow_start_fraction` of the steps is done.
+
+    Args:
+        known: cameras to hold fixed. Known poses give the world and its scale; without them the
+            world is the first frame's camera, and the geometric mean of the pair scales is 0.5.
+        flow: the optional optical-flow term.
+
+    Returns:
+        cameras and depths; per pixel the mean confidence over the maps that show its frame, 0
+        where cleaning found the pixel contradicted; in `loss_history` everything that is
+        minimised, optional terms included, after each step over the pixels of its stage; in
+        `quality` the figures of `alignment_figures`, `pnp_failures` (frames whose first camera
+        came from chaining), `solver_steps` and `kept_pixel_fraction` (not contradicted).
+
+    Raises:
+        NonFiniteError: a prediction is NaN or infinite.
+        DisconnectedGraphError: the pairs leave frames that nothing relates to the others.
+        DegenerateGeometryError: points without extent, or known poses that are not rigid.
+    """
+    _check(graph, prediction, known)
+    begin = start(graph, prediction, known, settings)
+    freedom = Freedom(
+        known_poses=known.camera_to_world is not None,
+        known_focals=known.intrinsics is not None,
+        shared_focal=settings.shared_focal,
+    )
+    stages = _stages(graph, prediction, settings, flow, begin.state)
+    descent = _descend_by_stages(stages, begin.state, freedom)
+    full, state = stages[-1].problem, descent.state
+
+    confidence = frame_confidence(graph, prediction)
+    confidence[contradicted(state, full.pixels, confidence)] = 0
+    figures = alignment_figures(full, begin.state, state)
+    figures["pnp_failures"] = float(begin.pnp_failures)
+    figures["solver_steps"] = float(len(descent.values))
+    figures["kept_pixel_fraction"] = float((confidence > 0).double().mean())
+    camera_to_world, depth = state.camera_to_world(), state.depth
+    if known.camera_to_world is not None:
+        depth = depth * _path_ratio(known.camera_to_world, camera_to_world)
+        camera_to_world = known.camera_to_world
+    return Reconstruction(
+        camera_to_world=camera_to_world,
+        intrinsics=state.intrinsics() if known.intrinsics is None else known.intrinsics,
+        depth=depth.view(confidence.shape).cpu().numpy(),
+        confidence=confidence.cpu().numpy(),
+        loss_history=np.array(descent.values, np.float64),
+        quality=figures,
+    )
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the solver's way: what it minimises, and the step by which it must end."""
+
+    problem: Problem
+    last_step: int
+
+
+def _stages(
+    graph: PairGraph,
+    prediction: PairPrediction,
+    settings: AlignmentSettings,
+    flow: FlowTerm | None,
+    begin: State,
+) -> list[Stage]:
+    """Few pixels without flow, few pixels, all pixels; the last stage keeps a quarter of steps."""
+    height, width = prediction.confidence_1.shape[1:]
+    device = prediction.points_1.device
+    coarse = max(1, round((height * width / COARSE_PIXELS) ** 0.5))
+    stages = []
+    for stride in sorted({coarse, 1}, reverse=True):
+        pixels = Pixels.every(stride, height, width, device)
+        problem = Problem(
+            pixels=pixels,
+            maps=maps_by_frame(graph, prediction, pixels),
+            flow=None if flow is None else flow_residual(flow, settings, pixels, device),
+            flows=(),
+            smoothness=Smoothness(settings.smoothness_weight),
+            prior_depth=begin.depth[:, pixels.index],
+            depth_weight=settings.depth_weight,
+        )
+        stages.append(Stage(problem, settings.steps if stride == 1 else settings.steps * 3 // 4))
+    if flow is not None:
+        maps_alone = replace(stages[0].problem, flow=None)
+        stages.insert(0, Stage(maps_alone, round(settings.flow_start_fraction * settings.steps)))
+    return stages
+
+
+def _descend_by_stages(stages: list[Stage], begin: State, freedom: Freedom) -> Descent:
+    """Through all stages; depths of pixels that enter later are solved for as they enter."""
+    state = replace(begin, depth=stages[0].problem.prior_depth)
+    values: list[float] = []
+    for stage in stages:
+        if state.depth.shape != stage.problem.prior_depth.shape:
+            entering = replace(state, depth=stage.problem.prior_depth)
+            state = replace(state, depth=best_depths(stage.problem, entering, DEPTH_SWEEPS))
+        descent = descend(stage.problem, state, freedom, stage.last_step - len(values))
+        state, values = descent.state, [*values, *descent.values]
+    return Descent(state, tuple(values))
+
+
+def frame_confidence(
+    graph: PairGraph, prediction: PairPrediction
+) -> Float32[Tensor, "frames height width"]:
+    """Mean confidence of each pixel over every map that shows its frame."""
+    edges = torch.from_numpy(graph.edges).to(prediction.confidence_1.device)
+    shape = (graph.frames, *prediction.confidence_1.shape[1:])
+    total = torch.zeros(shape, device=edges.device)
+    for side, confidence in enumerate((prediction.confidence_1, prediction.confidence_2)):
+        total.index_put_((edges[:, side],), confidence.float(), accumulate=True)
+    return total / edges.flatten().bincount(minlength=graph.frames)[:, None, None]
+
+
+def _path_ratio(
+    known: Float64[np.ndarray, "frames 4 4"], path: Float64[np.ndarray, "frames 4 4"]
+) -> float:
+    """Length of the known path over the solver's; 1 for a camera that stands still."""
+    lengths = [np.linalg.norm(np.diff(p[:, :3, 3], axis=0), axis=1).sum() for p in (known, path)]
+    return float(lengths[0] / lengths[1]) if lengths[1] > 0 else 1.0
+
+
+def _check(graph: PairGraph, prediction: PairPrediction, known: KnownCameras) -> None:
+    shape = prediction.confidence_1.shape
+    if shape[0] != len(graph):
+        raise ValueError(f"{shape[0]} predictions for a graph of {len(graph)} pairs")
+    for name in ("points_1", "points_2", "confidence_1", "confidence_2"):
+        finite = getattr(prediction, name).flatten(1).isfinite().all(dim=1)
+        if not bool(finite.all()):
+            first, second = graph.edges[int((~finite).nonzero()[0, 0])].tolist()
+            raise NonFiniteError(
+                f"{name} of pair ({first}, {second})",
+                f"NaN or infinite in {int((~finite).sum())} of {len(graph)} pairs",
+                "Run the network in float32, or check its weights",
+            )
+    if known.camera_to_world is not None:
+        require_poses("known camera_to_world", known.camera_to_world)
+    for values in (known.camera_to_world, known.intrinsics):
+        if values is not None and len(values) != graph.frames:
+            raise ValueError(f"{len(values)} known cameras for a clip of {graph.frames} frames")

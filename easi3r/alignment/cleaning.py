@@ -1,0 +1,39 @@
+"""Cleaning after the alignment (METHOD section 6, last item)."""
+
+import torch
+from jaxtyping import Bool, Float32
+from torch import Tensor
+
+from easi3r.alignment.problem import Pixels, State
+
+IN_FRONT = 1e-3
+"""A point contradicts a depth if it is nearer by more than this fraction of it."""
+
+
+def contradicted(
+    state: State, pixels: Pixels, confidence: Float32[Tensor, "frames height width"]
+) -> Bool[Tensor, "frames height width"]:
+    """Pixels whose point floats in front of what a more confident pixel of another frame sees.
+
+    Args:
+        state: with the depths of all pixels.
+    """
+    frames, height, width = confidence.shape
+    flat = confidence.flatten(1)
+    result = torch.zeros_like(flat, dtype=torch.bool)
+    to_camera = state.rotation.mT
+    for frame in range(frames):
+        rotation = to_camera @ state.rotation[frame]
+        shift = to_camera @ (state.centre[frame] - state.centre)[..., None]
+        points = state.depth[frame][:, None] * state.rays(frame, pixels.position)
+        seen = points @ rotation.float().mT + shift.float().mT
+        depth = seen[..., 2]
+        front = torch.where(depth > 0, depth, 1.0)[..., None]
+        landing = seen[..., :2] / front * state.focal.float()[:, None]
+        x, y = (landing + state.principal.float()[:, None]).round().unbind(-1)
+        inside = (depth > 0) & (x >= 0) & (x < width) & (y >= 0) & (y < height)
+        index = torch.where(inside, y * width + x, 0.0).long()
+        nearer = depth < (1 - IN_FRONT) * state.depth.gather(1, index)
+        doubted = flat[frame] < flat.gather(1, index)
+        result[frame] = (inside & nearer & doubted).any(0)
+    return result.view(frames, height, width)

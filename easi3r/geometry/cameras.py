@@ -1,0 +1,61 @@
+"""The pinhole camera on numpy arrays (METHOD section 6): pixel centres are integers."""
+
+import numpy as np
+from jaxtyping import Float, Float64
+
+from easi3r.geometry.rigid import transform_points
+
+
+def centred_intrinsics(focal_px: float, width: int, height: int) -> Float64[np.ndarray, "3 3"]:
+    """Intrinsics with one focal length and the principal point at (width/2, height/2)."""
+    return np.array([[focal_px, 0, width / 2], [0, focal_px, height / 2], [0, 0, 1]], np.float64)
+
+
+def pixel_grid(height: int, width: int) -> Float64[np.ndarray, "height width 2"]:
+    """(x, y) of every pixel centre: integers, the top left pixel is (0, 0)."""
+    x, y = np.meshgrid(np.arange(width), np.arange(height))
+    return np.stack([x, y], axis=-1).astype(np.float64)
+
+
+def backproject(
+    depth: Float[np.ndarray, "*batch height width"], intrinsics: Float[np.ndarray, "*batch 3 3"]
+) -> Float64[np.ndarray, "*batch height width 3"]:
+    """Points in the camera's frame of a depth map (z): `X = (x - cx) z / fx`, likewise Y."""
+    height, width = depth.shape[-2:]
+    focal = intrinsics[..., [0, 1], [0, 1]][..., None, None, :]
+    centre = intrinsics[..., :2, 2][..., None, None, :]
+    lateral = (pixel_grid(height, width) - centre) / focal * depth[..., None]
+    return np.concatenate([lateral, depth[..., None].astype(np.float64)], axis=-1)
+
+
+def project(
+    points: Float[np.ndarray, "*batch points 3"], intrinsics: Float[np.ndarray, "*batch 3 3"]
+) -> Float64[np.ndarray, "*batch points 2"]:
+    """Pixels (x, y) of points in the camera's frame; z must not be 0.
+
+    Points behind the camera get the pixel of their mirror image: test z > 0 where it matters.
+    """
+    focal = intrinsics[..., [0, 1], [0, 1]][..., None, :]
+    centre = intrinsics[..., :2, 2][..., None, :]
+    return points[..., :2] / points[..., 2:] * focal + centre
+
+
+def transform_intrinsics(
+    intrinsics: Float[np.ndarray, "*batch 3 3"], image_map: Float[np.ndarray, "3 3"]
+) -> Float64[np.ndarray, "*batch 3 3"]:
+    """Intrinsics after an affine map of the image: `new pixel ~ image_map @ (x, y, 1)`.
+
+    With a resize and crop (`Frames.source_to_stored`) the result stays a pinhole without skew.
+    """
+    return image_map.astype(np.float64) @ intrinsics
+
+
+def world_point_map(
+    depth: Float[np.ndarray, "*batch height width"],
+    intrinsics: Float[np.ndarray, "*batch 3 3"],
+    camera_to_world: Float[np.ndarray, "*batch 4 4"],
+) -> Float64[np.ndarray, "*batch height width 3"]:
+    """World coordinates of each pixel: the stored point map is exactly this."""
+    points = backproject(depth, intrinsics)
+    flat = points.reshape(*depth.shape[:-2], -1, 3)
+    return transform_points(camera_to_world, flat).reshape(points.shape)

@@ -1,0 +1,61 @@
+"""Similarity transforms on torch tensors, and their closed-form registration."""
+
+from dataclasses import dataclass
+
+import roma
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from easi3r.errors import DegenerateGeometryError
+
+COLLINEAR = 1e-5
+"""Points whose second extent is below this fraction of their first fix no rotation."""
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """`x -> scale * rotation @ x + translation`, one or a batch."""
+
+    rotation: Float[Tensor, "*batch 3 3"]
+    translation: Float[Tensor, "*batch 3"]
+    scale: Float[Tensor, "*batch"]
+
+    def __call__(self, points: Float[Tensor, "*batch n 3"]) -> Float[Tensor, "*batch n 3"]:
+        """Points after the transform, in their own precision."""
+        linear = (self.scale[..., None, None] * self.rotation).to(points.dtype)
+        return points @ linear.mT + self.translation[..., None, :].to(points.dtype)
+
+
+def register(
+    source: Float[Tensor, "*batch n 3"],
+    target: Float[Tensor, "*batch n 3"],
+    weights: Float[Tensor, "*batch n"],
+    subject: str,
+) -> Similarity:
+    """The similarity that minimises `sum w |s R source + t - target|^2` (Umeyama 1991).
+
+    Args:
+        weights: >= 0.
+        subject: what is registered, for the error's message.
+
+    Raises:
+        DegenerateGeometryError: the weighted source points or target points lie on one line (or
+            are one point), so that no rotation is the best.
+    """
+    source, target, weights = source.double(), target.double(), weights.double()
+    weights = weights / weights.sum(-1, keepdim=True).clamp_min(1e-300)
+    for name, points in (("source", source), ("target", target)):
+        centred = points - (weights[..., None] * points).sum(-2, keepdim=True)
+        extents = torch.linalg.eigvalsh((weights[..., None] * centred).mT @ centred)
+        line = extents[..., 1] <= COLLINEAR**2 * extents[..., 2]
+        if bool(line.any()):
+            raise DegenerateGeometryError(
+                subject,
+                f"the {name} points to register lie on one line or in one point",
+                "Give frames that see a scene with extent; check the depths and confidences",
+            )
+    rotation, translation, scale = roma.rigid_points_registration(
+        source, target, weights, compute_scaling=True
+    )
+    return Similarity(rotation, translation, scale)
