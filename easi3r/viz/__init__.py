@@ -1,0 +1,7 @@
+"""Pictures of annotated clips. Start with `draw_clip`; `contact_sheet` draws what is in memory."""
+
+from easi3r.viz.draw import draw_clip, recorded_frames, save_sheet
+from easi3r.viz.overlay import overlay_masks
+from easi3r.viz.sheet import contact_sheet
+
+__all__ = ["contact_sheet", "draw_clip", "overlay_masks", "recorded_frames", "save_sheet"]
