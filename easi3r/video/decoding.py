@@ -70,7 +70,7 @@ def _fill(canvas: "_Canvas", reader: VideoReader, start_seconds: float | None) -
             landed_late = seconds > canvas.spec.pts_seconds[0]
             if landed_late or not frame.key_frame:
                 return False
-        canvas.offer(number if canvas.spec.timestamps_derived else seconds, frame, reader)
+        canvas.offer(float(number) if canvas.spec.timestamps_derived else seconds, frame, reader)
         if canvas.complete:
             return True
     return False
@@ -84,7 +84,7 @@ class _Canvas:
         self._long_side_px = long_side_px
         self._patch_size = patch_size
         keys = spec.frame_index if spec.timestamps_derived else spec.pts_seconds
-        self._missing: dict[float, int] = {key: place for place, key in enumerate(keys)}
+        self._missing: dict[float, int] = {float(key): place for place, key in enumerate(keys)}
         self._fit: Fit | None = None
         self._images: UInt8[np.ndarray, "frames height width 3"] | None = None
 

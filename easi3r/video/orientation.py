@@ -2,10 +2,11 @@
 
 import math
 from dataclasses import dataclass
+from typing import cast
 
 import av
 import numpy as np
-from av.sidedata.sidedata import Type
+from av.sidedata.sidedata import SideDataContainer, Type
 from PIL import Image
 
 _CLOCKWISE = {
@@ -30,8 +31,9 @@ class Orientation:
     @classmethod
     def of_frame(cls, frame: av.VideoFrame) -> "Orientation":
         """The orientation that the frame's display matrix asks for; upright without one."""
+        side_data = cast(SideDataContainer, frame.side_data)  # PyAV's stub says otherwise
         try:
-            matrix = frame.side_data[Type.DISPLAYMATRIX]
+            matrix = side_data[Type.DISPLAYMATRIX]
         except KeyError:
             return cls(mirrored=False, clockwise_degrees=0)
         # Row vectors, y down: (x, y) is shown at (a x + c y, b x + d y).

@@ -1,6 +1,7 @@
 """What a video file really holds."""
 
 import hashlib
+import logging
 
 import av
 
@@ -10,6 +11,8 @@ from easi3r.video.orientation import Orientation
 from easi3r.video.reader import VideoReader, open_video
 from easi3r.video.storage import open_file
 from easi3r.video.timestamps import ascending_times, seconds_of
+
+logger = logging.getLogger(__name__)
 
 _HASH_BLOCK_BYTES = 1 << 20
 
@@ -43,8 +46,16 @@ def probe(url: str) -> Video:
             pts.append(seconds_of(frame.pts, frame.time_base))
             dts.append(seconds_of(frame.dts, frame.time_base))
         if first is None:
-            problem = f"not one frame decodes ({reader.stream_break or 'the stream is empty'})"
+            words = reader.skipped[-1] if reader.skipped else "the stream is empty"
+            problem = f"not one frame decodes ({words})"
             raise NoFramesError(url, problem, "Copy or encode it again, or leave it out")
+        if reader.skipped:
+            logger.warning(
+                "%s: %d packets before the first frame do not decode (%s)",
+                url,
+                len(reader.skipped),
+                reader.skipped[0],
+            )
         try:
             times, derived = ascending_times(pts, dts, _frame_seconds(reader))
         except ValueError as error:

@@ -1,6 +1,5 @@
 """One open video: its stream, and the intact frames that decoding it gives."""
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,8 +13,6 @@ from easi3r.video.messages import ffmpeg_errors
 from easi3r.video.orientation import Orientation
 from easi3r.video.storage import StorageFile, open_file
 
-logger = logging.getLogger(__name__)
-
 # Scripts that FFmpeg plays (concat lists, HLS, SDP) must not reach files or hosts of their choice.
 _NO_OTHER_FILES = {"protocol_whitelist": "none"}
 
@@ -26,6 +23,7 @@ class VideoReader:
     Attributes:
         stream: the video stream that is read.
         stream_break: why the frames ended too early; None while they last and if they ended well.
+        skipped: why decoding failed, for each failure before the first intact frame.
     """
 
     def __init__(
@@ -37,6 +35,7 @@ class VideoReader:
     ) -> None:
         self.stream = stream
         self.stream_break: str | None = None
+        self.skipped: list[str] = []
         self._file = file
         self._container = container
         self._messages = messages
@@ -62,59 +61,51 @@ class VideoReader:
 
         It breaks where the decoder or the demuxer raises, where the decoder marks a frame as
         damaged, where the frame size changes, and where the demuxer reports an error at the end
-        (a truncated file). What comes before the first intact frame is skipped with a warning:
+        (a truncated file). What fails before the first intact frame is skipped (and counted):
         recordings often start between keyframes, and so does decoding after a seek.
 
         Raises:
             StorageUnavailableError, UnreadableURLError: reading failed.
         """
         size: tuple[int, int] | None = None
-        skipped = 0
         for decoded in self._decoded():
-            failure = self._failure(decoded, size)
-            self._messages.clear()
+            failure = decoded if isinstance(decoded, str) else self._failure(decoded, size)
             if isinstance(decoded, av.VideoFrame) and failure is None:
-                if size is None and skipped:
-                    logger.warning("%s: skipped %d damaged packets", self._file.url, skipped)
                 size = (decoded.width, decoded.height)
-                self.stream_break = None
                 yield decoded
-                continue
-            self.stream_break = failure
-            if size is not None:
+            elif size is not None:
+                self.stream_break = failure
                 return
-            skipped += 1
+            else:
+                self.skipped.append(failure or "")
         self._file.raise_failure()
-        if self.stream_break is None:
-            self.stream_break = self._complaint_of(self._container.format.name)
 
-    def _decoded(self) -> Iterator[av.VideoFrame | av.FFmpegError]:
+    def _decoded(self) -> Iterator[av.VideoFrame | str]:
+        """Frames, and in their place the words of what failed."""
         packets = self._container.demux(self.stream)
         while True:
+            self._messages.clear()
             try:
                 packet = next(packets, None)
-            except av.FFmpegError as error:
-                self._file.raise_failure()
-                yield error
-                return
-            if packet is None:
-                return
-            try:
+                if packet is None:
+                    return
+                complaint = self._complaint_of(self._container.format.name)
+                if packet.size == 0 and packet.dts is None and complaint:
+                    # At the end, about the end. What the decoder still holds has holes.
+                    yield complaint
+                    return
                 frames = packet.decode()
             except av.FFmpegError as error:
-                yield error
+                self._file.raise_failure()
+                yield self._with_complaint(str(error.strerror))
             else:
                 yield from frames
 
-    def _failure(
-        self, decoded: av.VideoFrame | av.FFmpegError, size: tuple[int, int] | None
-    ) -> str | None:
-        if isinstance(decoded, av.FFmpegError):
-            return self._with_complaint(str(decoded.strerror))
-        if decoded.is_corrupt:
+    def _failure(self, frame: av.VideoFrame, size: tuple[int, int] | None) -> str | None:
+        if frame.is_corrupt:
             return self._with_complaint("Damaged frame")
-        if size not in (None, (decoded.width, decoded.height)):
-            return f"Frame size changes from {size} to {(decoded.width, decoded.height)}"
+        if size not in (None, (frame.width, frame.height)):
+            return f"Frame size changes from {size} to {(frame.width, frame.height)}"
         return None
 
     def _with_complaint(self, words: str) -> str:

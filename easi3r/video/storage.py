@@ -3,7 +3,7 @@
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
+from typing import Protocol, runtime_checkable
 
 import fsspec
 from fsspec import AbstractFileSystem
@@ -98,6 +98,16 @@ def _http_status(error: BaseException) -> int | None:
     return None
 
 
+@runtime_checkable
+class _BinaryFile(Protocol):
+    """What filesystems open; fsspec's classes share no base with `typing.BinaryIO`."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+    def seek(self, offset: int, whence: int = 0, /) -> int: ...
+    def tell(self) -> int: ...
+    def seekable(self) -> bool: ...
+
+
 class StorageFile:
     """A file opened for reading whose failures are typed, also when FFmpeg is the one who reads.
 
@@ -105,7 +115,7 @@ class StorageFile:
     `raise_failure` brings it back.
     """
 
-    def __init__(self, url: str, file: BinaryIO) -> None:
+    def __init__(self, url: str, file: _BinaryFile) -> None:
         self.url = url
         self._file = file
         self.failure: Easi3RError | None = None
