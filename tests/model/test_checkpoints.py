@@ -235,6 +235,14 @@ def test_networks_of_another_kind_are_refused(
         load_checkpoint(str(folder))
 
 
+def test_unknown_keywords_are_logged_and_the_tensors_decide(
+    tmp_path: Path, network: DUSt3R, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = write_folder(tmp_path / "new", network.state_dict(), KEYWORDS | {"novelty": 3})
+    assert_same_outputs(load_checkpoint(str(folder)), network)
+    assert "ignoring unknown keywords ['novelty']" in caplog.text
+
+
 def test_a_missing_size_is_named(tmp_path: Path, network: DUSt3R) -> None:
     keywords = {name: value for name, value in KEYWORDS.items() if name != "dec_depth"}
     folder = write_folder(tmp_path / "short", network.state_dict(), keywords)
@@ -378,6 +386,9 @@ class HubHandler(BaseHTTPRequestHandler):
     def answer(self) -> bytes:
         prefix, _, name = self.path.partition("/resolve/main/")
         path = self.root / name
+        if prefix == "/forbidden.pth":
+            self.send_error(403)
+            return b""
         if prefix != "/naver/tiny" or not name or not path.is_file():
             self.send_response(404)
             missing = "EntryNotFound" if prefix == "/naver/tiny" else "RepoNotFound"
@@ -408,6 +419,14 @@ def hub(root: Path) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def test_what_a_server_refuses_is_permanent(tmp_path: Path) -> None:
+    with hub(tmp_path) as endpoint:
+        with pytest.raises(CheckpointError, match="403"):
+            load_checkpoint(f"{endpoint}/forbidden.pth")
+        with pytest.raises(CheckpointError, match="cannot be read"):
+            load_checkpoint(f"{endpoint}/absent.pth")
 
 
 LOAD_FROM_HUB = """
