@@ -26,14 +26,14 @@ class SceneSettings(BaseModel):
     frames: Annotated[int, Field(ge=1, le=1024)] = 24
     height: Annotated[int, Field(ge=16, le=4096)] = 240
     width: Annotated[int, Field(ge=16, le=4096)] = 320
-    frames_per_second: Annotated[float, Field(gt=0)] = 24.0
+    frames_per_second: Annotated[float, Field(gt=0)] = 12.0
     horizontal_fov: Range = (60.0, 60.0)
     solids: tuple[int, int] = (4, 9)
     static_scene_probability: Annotated[float, Field(ge=0, le=1)] = 0.25
     mover_probability: Annotated[float, Field(ge=0, le=1)] = 0.5
     mover_speed: Range = (0.4, 1.6)
-    camera_speed: Range = (0.3, 1.2)
-    camera_turn_rate: Range = (2.0, 16.0)
+    camera_speed: Range = (0.3, 1.5)
+    camera_turn_rate: Range = (4.0, 32.0)
     noise_levels: Range = (0.5, 3.0)
     exposure_jitter: Annotated[float, Field(ge=0, lt=1)] = 0.04
 

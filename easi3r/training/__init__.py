@@ -1,0 +1,1 @@
+"""How the embedded checkpoint `nano` is made; `python -m easi3r.training --help`."""
