@@ -276,7 +276,9 @@ def _draw_moving_share(
     colour = tuple(channel / 255 for channel in MOVING_COLOUR)
     axes.fill_between(time, share, color=colour, alpha=0.2, linewidth=0)
     axes.plot(time, share, color=colour, linewidth=1.4)
-    axes.scatter(time[sampled], share[sampled], s=9, color=ACCENT, zorder=3, linewidths=0)
+    axes.scatter(
+        time[sampled], share[sampled], s=9, color=ACCENT, zorder=3, linewidths=0, clip_on=False
+    )
     axes.set_ylim(0, max(5, 1.15 * share.max()))
     axes.set_xlim(time[0], time[-1])
     axes.set_title("Moving pixels", fontsize=TITLE_SIZE, color=INK, loc="left")
