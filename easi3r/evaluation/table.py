@@ -40,7 +40,7 @@ def scores_table(clips: Sequence[ClipScores]) -> Table:
     A clip where a figure is NaN takes no part in its mean; a dash stands where none is left, or
     where a baseline has no such figure.
     """
-    table = Table(title=f"Against truth, mean of {len(clips)} clips")
+    table = Table(title=f"Against truth, means over clips ({len(clips)})")
     table.add_column("figure")
     table.add_column("ours", justify="right", style="bold")
     table.add_column("nothing moves,\nconstant depth", justify="right")
