@@ -61,8 +61,8 @@ class VideoReader:
 
         It breaks where the decoder or the demuxer raises, where the decoder marks a frame as
         damaged, where the frame size changes, and where the demuxer reports an error at the end
-        (a truncated file). What fails before the first intact frame is skipped (and counted):
-        recordings often start between keyframes, and so does decoding after a seek.
+        (a truncated file). What fails at the start is skipped (and counted) up to the next intact
+        keyframe: recordings often start between keyframes, and so does decoding after a seek.
 
         Raises:
             StorageUnavailableError, UnreadableURLError: reading failed.
@@ -104,6 +104,8 @@ class VideoReader:
     def _failure(self, frame: av.VideoFrame, size: tuple[int, int] | None) -> str | None:
         if frame.is_corrupt:
             return self._with_complaint("Damaged frame")
+        if size is None and self.skipped and not frame.key_frame:
+            return "Frame that may refer to a damaged one"
         if size not in (None, (frame.width, frame.height)):
             return f"Frame size changes from {size} to {(frame.width, frame.height)}"
         return None

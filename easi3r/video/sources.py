@@ -60,29 +60,16 @@ def list_videos(source: str) -> Listing:
     filesystem, path = locate(source)
     with storage_errors(source):
         filesystem.invalidate_cache()
-    kind = _kind(filesystem, path, source)
-    if kind == "file" and not source.endswith("/"):
-        return Listing(read_manifest(source)) if is_manifest(source) else Listing((source,))
-    if kind is None and any(character in path for character in "*?["):
-        return _of_glob(filesystem, path, source)
-    if kind is None:
-        raise UnreadableURLError(
-            source,
-            "there is no such file or folder",
-            "Give a video, a folder, a glob or a manifest that exists",
-        )
-    return _of_folder(filesystem, path, source)
-
-
-def _kind(filesystem: AbstractFileSystem, path: str, source: str) -> str | None:
-    """`file`, `directory` or, where nothing has that name, None."""
     try:
         with storage_errors(source):
-            return str(filesystem.info(path)["type"])
-    except UnreadableURLError as error:
-        if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
-            return None
-        raise
+            kind = filesystem.info(path)["type"]
+    except UnreadableURLError:
+        if not any(character in path for character in "*?["):
+            raise
+        return _of_glob(filesystem, path, source)
+    if kind == "directory" or source.endswith("/"):
+        return _of_folder(filesystem, path, source)
+    return Listing(read_manifest(source)) if is_manifest(source) else Listing((source,))
 
 
 def _of_folder(filesystem: AbstractFileSystem, path: str, source: str) -> Listing:

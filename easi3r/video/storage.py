@@ -56,7 +56,8 @@ def storage_errors(url: str) -> Iterator[None]:
 
 
 def _translated(url: str, error: Exception) -> Easi3RError:
-    problem = f"{type(error).__name__}: {error}"
+    *_, root = _chain(error)
+    problem = f"{type(root).__name__}: {root}"
     if not any(_is_passing(cause) for cause in _chain(error)) and _is_permanent(error):
         remedy = "Check that it exists and that this machine may read it"
         return UnreadableURLError(url, f"cannot be read ({problem})", remedy)

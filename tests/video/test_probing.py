@@ -120,6 +120,19 @@ def test_truncated_files_break(tmp_path: Path, container: str) -> None:
         np.testing.assert_array_equal(video.pts_seconds, probe(url).pts_seconds[: len(video)])
 
 
+def test_a_damaged_start_is_skipped_up_to_the_next_keyframe(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    content = bytearray(encode(Recipe(frames=20, container="h264")))
+    first = content.index(b"\x00\x00\x01\x65") + 4  # the first keyframe
+    content[first + 40 : first + 80] = b"\xff" * 40
+    with caplog.at_level(logging.WARNING, "easi3r.video"):
+        video = probe(written(tmp_path / "a.h264", bytes(content)))
+    assert "before the first frame do not decode (Damaged frame" in caplog.text
+    assert len(video) == 15  # a keyframe every five
+    assert video.stream_break is None
+
+
 def test_a_change_of_size_is_a_break(tmp_path: Path) -> None:
     small = encode(Recipe(container="mpegts"))
     large = encode(Recipe(container="mpegts", width=96))

@@ -69,7 +69,7 @@ def test_links(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("source", ["/no/such/folder", "memory://no/such", "/no/such.csv"])
 def test_missing(source: str) -> None:
-    with pytest.raises(UnreadableURLError, match="no such file or folder"):
+    with pytest.raises(UnreadableURLError, match=r"cannot be read \(FileNotFoundError"):
         list_videos(source)
 
 

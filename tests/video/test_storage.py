@@ -88,17 +88,17 @@ def test_http(server: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "error"),
+    ("name", "error", "words"),
     [
-        ("gone.mp4", UnreadableURLError),
-        ("closed.mp4", UnreadableURLError),
-        ("busy.mp4", StorageUnavailableError),
+        ("gone.mp4", UnreadableURLError, "FileNotFoundError|404"),
+        ("closed.mp4", UnreadableURLError, "403"),
+        ("busy.mp4", StorageUnavailableError, "503"),
     ],
 )
-def test_http_failures(server: str, name: str, error: type[Easi3RError]) -> None:
+def test_http_failures(server: str, name: str, error: type[Easi3RError], words: str) -> None:
     url = f"{server}/{name}"
     for read in (list_videos, probe):
-        with pytest.raises(error) as caught:
+        with pytest.raises(error, match=words) as caught:
             read(url)
         assert caught.value.subject == url
 
