@@ -1,4 +1,4 @@
-"""Annotated clips as Zarr on a local disk or object storage (schema 1 of docs and DESIGN.md).
+"""Annotated clips as Zarr on a local disk or object storage (schema 1).
 
 Writers: `prepare_dataset`, then `write_clip` per clip; a clip is visible once its commit record
 is there, and only then. Readers: `open_dataset`, `inspect`, or plain zarr and xarray. Failures

@@ -23,6 +23,7 @@ from easi3r.errors import UnreadableURLError, UnwritableDestinationError
 from easi3r.store.failures import reading, writing
 
 _PARTIAL = ".partial"
+_WHOLE = 0  # reading from byte 0 on: without a start s3fs asks for the length of each object first
 
 
 @dataclass(frozen=True)
@@ -76,13 +77,13 @@ class Files:
             FileNotFoundError: there is none.
         """
         with reading(self.locate(path)):
-            return self.fs.cat_file(self._at(path))
+            return self.fs.cat_file(self._at(path), start=_WHOLE)
 
     def get_all(self, paths: Iterable[str]) -> dict[str, bytes]:
         """The bytes of many objects, in the order given; those that do not exist are left out."""
         names = list(paths)
         found = {}
-        answers = self.fs.cat_ranges([self._at(name) for name in names], None, None)
+        answers = self.fs.cat_ranges([self._at(name) for name in names], _WHOLE, None)
         for name, answer in zip(names, answers, strict=True):
             if isinstance(answer, FileNotFoundError):
                 continue

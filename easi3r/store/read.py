@@ -99,7 +99,8 @@ class Dataset:
         _require_complete(files, record)
         store = files.zarr_store(record.path)
         opened = xr.open_zarr(store, consolidated=False, zarr_format=3, chunks={})
-        return opened if "point_map" in opened else _with_point_map(opened)
+        complete = opened if "point_map" in opened else _with_point_map(opened)
+        return complete[[variable.name for variable in VARIABLES]]
 
     def verify_clip(self, clip_id: str, result_id: str | None = None) -> None:
         """Read a clip whole and compare every object with its recorded SHA-256.

@@ -75,9 +75,9 @@ def test_of_threads_that_write_the_same_result_one_creates_it(local_url: str) ->
 
 def test_of_processes_that_write_the_same_result_one_creates_it(local_url: str) -> None:
     context = multiprocessing.get_context("spawn")
-    with context.Manager() as manager, context.Pool(3) as pool:
-        barrier = manager.Barrier(3)
-        written = pool.starmap(write_when_all_are_ready, [(local_url, barrier)] * 3, chunksize=1)
+    with context.Manager() as manager, context.Pool(2) as pool:
+        barrier = manager.Barrier(2)
+        written = pool.starmap(write_when_all_are_ready, [(local_url, barrier)] * 2, chunksize=1)
     assert_one_winner(local_url, written)
 
 
