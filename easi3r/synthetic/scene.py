@@ -265,18 +265,20 @@ def _place_solid(
 
 
 def _materials(rng: np.random.Generator, surfaces: int) -> Materials:
-    base = rng.random((surfaces, 3))
-    contrast = rng.uniform(0.35, 1.0, size=(surfaces, 1))
-    other = np.clip(base + contrast * rng.uniform(-1, 1, size=(surfaces, 3)), 0, 1)
+    """Two colours of a hue each, mostly apart in brightness; some surfaces are nearly plain."""
     saturation = rng.uniform(0.1, 0.8, size=(surfaces, 1))
-    dark, bright = (
-        colour * saturation + colour.mean(axis=1, keepdims=True) * (1 - saturation)
-        for colour in (base, other)
-    )
+    colours = []
+    for _ in range(2):
+        colour = rng.random((surfaces, 3))
+        grey = colour.mean(axis=1, keepdims=True)
+        colours.append(grey + saturation * (colour - grey))
+    dark, bright = 0.05 + 0.5 * colours[0], 0.3 + 0.65 * colours[1]
+    contrast = np.where(rng.random((surfaces, 1)) < 0.15, 0.15, rng.uniform(0.5, 1.0))
+    bright = dark + contrast * (bright - dark)
     return Materials(
         texture=rng.integers(TEXTURES, size=surfaces),
-        texels_per_metre=np.exp(rng.uniform(np.log(20), np.log(90), size=surfaces)),
+        texels_per_metre=np.exp(rng.uniform(np.log(15), np.log(60), size=surfaces)),
         offset=rng.uniform(0, TEXELS, size=(surfaces, 2)),
-        dark=0.05 + 0.9 * dark,
-        bright=0.05 + 0.9 * bright,
+        dark=dark,
+        bright=bright,
     )

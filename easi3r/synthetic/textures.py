@@ -79,7 +79,7 @@ def _grid() -> tuple[np.ndarray, np.ndarray]:
 
 def _noise(rng: np.random.Generator) -> np.ndarray:
     """Periodic noise with amplitude `frequency ** -slope`: clouds to gravel."""
-    slope = rng.uniform(0.6, 1.8)
+    slope = rng.uniform(0.5, 1.4)
     spectrum = np.fft.rfft2(rng.standard_normal((TEXELS, TEXELS)))
     fy, fx = np.fft.fftfreq(TEXELS)[:, None], np.fft.rfftfreq(TEXELS)[None]
     anisotropy = np.exp(rng.uniform(-1, 1))

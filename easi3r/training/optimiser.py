@@ -13,7 +13,8 @@ _HEAD_STD = 0.02
 def initialise(network: DUSt3R, seed: int) -> None:
     """Weights from the seed: Xavier matrices, residual outputs shrunk by depth, points ahead.
 
-    The heads start at the point (0, 0, 1.7): in front of the camera, where every scene is.
+    Cross-attention starts with keys like queries, so that alike tokens find each other: matching
+    then has something to sharpen. The heads start at the point (0, 0, 1.7): in front of the camera, where every scene is.
     """
     generator = torch.Generator().manual_seed(seed)
     blocks = network.config.encoder_depth + network.config.decoder_depth
@@ -24,6 +25,9 @@ def initialise(network: DUSt3R, seed: int) -> None:
             nn.init.zeros_(tensors[f"{name}.bias"])
             if name.endswith((".proj", ".fc2")):
                 tensors[f"{name}.weight"].data.mul_((2 * blocks) ** -0.5)
+    for name, tensor in tensors.items():
+        if "cross_attn.projk" in name:
+            tensor.data.copy_(tensors[name.replace("projk", "projq")])
     embedding = tensors["patch_embed.proj.weight"]
     nn.init.xavier_uniform_(embedding.view(len(embedding), -1), generator=generator)
     nn.init.zeros_(tensors["patch_embed.proj.bias"])

@@ -14,7 +14,7 @@ from easi3r.training.validation import Figures, HeldOut, validate
 
 LOG_FILE = "steps.csv"
 FIGURES_FILE = "figures.csv"
-_LOG_EVERY = 10
+_LOG_EVERY = 9  # odd, so that every image size and frame rate is logged
 _FIRST_FIGURES = 25  # figures after step 25, 50, 100, .. until `validate_every`, then regularly
 
 

@@ -14,7 +14,7 @@ NANO = ModelConfig(
     encoder_heads=4,
     decoder_depth=4,
     decoder_channels=128,
-    decoder_heads=4,
+    decoder_heads=2,
     head="linear",
     long_side_px=96,
 )
@@ -26,7 +26,7 @@ class LossWeights(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     ray: Annotated[float, Field(ge=0)] = 5.0
-    match: Annotated[float, Field(ge=0)] = 0.3
+    match: Annotated[float, Field(ge=0)] = 0.5
     motion: Annotated[float, Field(ge=0)] = 0.3
     confidence: Annotated[float, Field(gt=0)] = 1.0
 
@@ -57,9 +57,9 @@ class TrainingSettings(BaseModel):
     frame_rates: tuple[float, ...] = (12.0, 6.0)
     scenes_per_step: Annotated[int, Field(ge=1)] = 4
     window_frames: Annotated[int, Field(ge=4, le=24)] = 10
-    narrow_steps: Annotated[int, Field(ge=0)] = 1800
+    narrow_steps: Annotated[int, Field(ge=0)] = 10_000
     horizontal_fov: tuple[float, float] = (50.0, 70.0)
-    steps: Annotated[int, Field(ge=1)] = 3600
+    steps: Annotated[int, Field(ge=1)] = 2800
     warmup_steps: Annotated[int, Field(ge=1)] = 100
     cooldown: Annotated[float, Field(ge=0, le=1)] = 0.3
     matrix_rate: Annotated[float, Field(gt=0)] = 3e-3
