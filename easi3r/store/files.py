@@ -10,7 +10,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,18 +104,17 @@ class Files:
 
     def sizes(self, folder: str) -> dict[str, int]:
         """Bytes of every object below a folder, by its path below that folder."""
-        top = self._at(folder)
+        with reading(self.locate(folder)):
+            found = self._find(self._at(folder))
+        return {path: size for path, size in sorted(found.items()) if not path.endswith(_PARTIAL)}
+
+    def _find(self, top: str) -> dict[str, int]:
         try:
-            with reading(self.locate(folder)):
-                found = self.fs.find(top, detail=True)
+            found = self.fs.find(top, detail=True)
         except FileNotFoundError:
             return {}
-        top = self.fs._strip_protocol(top)
-        return {
-            path.removeprefix(top).lstrip("/"): int(info["size"])
-            for path, info in sorted(found.items())
-            if not path.endswith(_PARTIAL)
-        }
+        start = len(self.fs._strip_protocol(top))
+        return {path[start:].lstrip("/"): int(info["size"]) for path, info in found.items()}
 
     def delete(self, path: str) -> None:
         """Delete one object, if it is there."""
@@ -172,6 +171,15 @@ class LocalFiles(Files):
         with writing(self.locate(path)), self._complete(path, data) as (temporary, final):
             os.link(temporary, final)  # fails if the name exists, unlike a rename
 
+    def _find(self, top: str) -> dict[str, int]:
+        found = {}
+        for folder, _, names in os.walk(top, onerror=_raise_unless_it_vanished):
+            for name in names:
+                path = os.path.join(folder, name)
+                with suppress(FileNotFoundError):  # deleted since it was listed
+                    found[os.path.relpath(path, top)] = os.stat(path).st_size
+        return found
+
     def delete_folder(self, folder: str) -> None:
         with writing(self.locate(folder)):
             try:
@@ -181,6 +189,12 @@ class LocalFiles(Files):
 
     def zarr_store(self, folder: str) -> Store:
         return zarr.storage.LocalStore(self._at(folder), read_only=True)
+
+
+def _raise_unless_it_vanished(error: OSError) -> None:
+    """The default (and fsspec's) leaves out what it cannot list: commits would seem missing."""
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def files_at(url: str) -> Files:

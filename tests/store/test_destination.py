@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import uuid
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from easi3r.errors import (
 )
 from easi3r.store import inspect, open_dataset, prepare_dataset
 from easi3r.store.failures import reading, writing
+from easi3r.store.files import files_at
 from tests.servers import free_port
 
 
@@ -94,6 +96,26 @@ def test_another_schema_is_neither_read_nor_written(
         with pytest.raises(NotADatasetError, match=problem):
             use(str(tmp_path))
     assert [path.name for path in tmp_path.iterdir()] == ["zarr.json"]
+
+
+def test_a_folder_that_cannot_be_listed_is_not_an_empty_one(tmp_path: Path) -> None:
+    (tmp_path / "commits").mkdir()
+    (tmp_path / "commits" / "listed").write_text("four")
+    files = files_at(str(tmp_path))
+    assert files.sizes("absent") == {}
+    assert files.sizes("commits") == {"listed": 4}
+    # Root may list anything, but no one a path of more than 4096 bytes.
+    parent = os.open(tmp_path / "commits", os.O_RDONLY)
+    for _ in range(20):
+        os.mkdir("x" * 250, dir_fd=parent)
+        child = os.open("x" * 250, os.O_RDONLY, dir_fd=parent)
+        os.close(parent)
+        parent = child
+    os.close(parent)
+    with pytest.raises(UnreadableURLError, match="File name too long"):
+        files.sizes("commits")
+    files.delete_folder("commits")
+    assert files.sizes("commits") == {}
 
 
 def test_the_root_is_a_plain_zarr_group(local_url: str) -> None:
