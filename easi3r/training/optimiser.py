@@ -14,7 +14,8 @@ def initialise(network: DUSt3R, seed: int) -> None:
     """Weights from the seed: Xavier matrices, residual outputs shrunk by depth, points ahead.
 
     Cross-attention starts with keys like queries, so that alike tokens find each other: matching
-    then has something to sharpen. The heads start at the point (0, 0, 1.7): in front of the camera, where every scene is.
+    then has something to sharpen. The heads start at the point (0, 0, 1.7): in front of the
+    camera, where every scene is.
     """
     generator = torch.Generator().manual_seed(seed)
     blocks = network.config.encoder_depth + network.config.decoder_depth
