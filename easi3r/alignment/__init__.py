@@ -1,11 +1,11 @@
 """Global alignment: pair predictions become cameras, intrinsics and depths in one world.
 
-Start reading at `align.align`. The start is METHOD section 6's; the solver replaces its 300 Adam
-steps by Levenberg-Marquardt with the depths eliminated, which reaches a lower objective sooner.
+Start reading at `global_alignment.align`. The start is METHOD section 6's; the solver replaces its
+300 Adam steps by Levenberg-Marquardt with the depths eliminated: a lower objective, sooner.
 """
 
-from easi3r.alignment.align import align
 from easi3r.alignment.flow import DISFlow, FlowEstimator, FlowTerm, estimate_flow
+from easi3r.alignment.global_alignment import align
 from easi3r.alignment.objective import objective
 
 __all__ = ["DISFlow", "FlowEstimator", "FlowTerm", "align", "estimate_flow", "objective"]

@@ -25,12 +25,12 @@ def contradicted(
     for frame in range(frames):
         rotation = to_camera @ state.rotation[frame]
         shift = to_camera @ (state.centre[frame] - state.centre)[..., None]
-        points = state.depth[frame][:, None] * state.rays(frame, pixels.position)
-        seen = points @ rotation.float().mT + shift.float().mT
-        depth = seen[..., 2]
-        front = torch.where(depth > 0, depth, 1.0)[..., None]
-        landing = seen[..., :2] / front * state.focal.float()[:, None]
-        x, y = (landing + state.principal.float()[:, None]).round().unbind(-1)
+        points = state.depth[frame] * state.rays(frame, pixels.position)
+        seen = rotation.float() @ points + shift.float()
+        depth = seen[:, 2]
+        front = torch.where(depth > 0, depth, 1.0)[:, None]
+        landing = seen[:, :2] / front * state.focal.float()[..., None]
+        x, y = (landing + state.principal.float()[..., None]).round().unbind(1)
         inside = (depth > 0) & (x >= 0) & (x < width) & (y >= 0) & (y < height)
         index = torch.where(inside, y * width + x, 0.0).long()
         nearer = depth < (1 - IN_FRONT) * state.depth.gather(1, index)

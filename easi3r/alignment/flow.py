@@ -1,7 +1,7 @@
 """Optical flow for the alignment: an estimator's protocol, OpenCV's DIS flow, and the term."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -10,6 +10,8 @@ from jaxtyping import Bool, Float32, Int64, UInt8
 from easi3r.tensors import PairGraph
 
 
+@runtime_checkable
+@runtime_checkable
 class FlowEstimator(Protocol):
     """Anything that says where each pixel of image a is in image b."""
 

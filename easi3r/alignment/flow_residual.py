@@ -12,7 +12,6 @@ from easi3r.alignment.flow import FlowTerm
 from easi3r.alignment.problem import Pixels, State
 from easi3r.alignment.terms import MOTION, FrameTerms
 from easi3r.config import AlignmentSettings
-from easi3r.geometry.tensor_cameras import cross_matrix
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class FrameFlows:
     """
 
     target: Int64[Tensor, " flows"]
-    flow: Float32[Tensor, "flows pixels 2"]
+    flow: Float32[Tensor, "flows 2 pixels"]
     weight: Float32[Tensor, "flows pixels"]
 
 
@@ -43,35 +42,35 @@ class InducedFlow:
 
     rotation: Float64[Tensor, "flows 3 3"]
     origin: Float64[Tensor, "flows 3"]
-    points: Float32[Tensor, "flows pixels 3"]
-    residual: Float32[Tensor, "flows pixels 2"]
+    points: Float32[Tensor, "flows 3 pixels"]
+    residual: Float32[Tensor, "flows 2 pixels"]
     visible: Bool[Tensor, "flows pixels"]
 
 
 def induced_flow(
-    flows: FrameFlows, state: State, frame: int, position: Float64[Tensor, "pixels 2"]
+    flows: FrameFlows, state: State, frame: int, position: Float64[Tensor, "2 pixels"]
 ) -> InducedFlow:
     """Project a frame's points into the targets of its flows."""
-    rays = state.rays(frame, position)
     to_target = state.rotation[flows.target].mT
     rotation = to_target @ state.rotation[frame]
     origin = (to_target @ (state.centre[frame] - state.centre[flows.target])[..., None])[..., 0]
-    points = state.depth[frame][:, None] * rays @ rotation.float().mT + origin.float()[:, None]
-    visible = points[..., 2] > 0
-    depth = torch.where(visible, points[..., 2], 1.0)
-    focal, principal = (t[flows.target].float()[:, None] for t in (state.focal, state.principal))
-    landing = focal * points[..., :2] / depth[..., None] + principal
+    own = state.depth[frame] * state.rays(frame, position)
+    points = rotation.float() @ own + origin.float()[..., None]
+    visible = points[:, 2] > 0
+    depth = torch.where(visible, points[:, 2], 1.0)
+    focal, principal = (t[flows.target].float()[..., None] for t in (state.focal, state.principal))
+    landing = focal * points[:, :2] / depth[:, None] + principal
     residual = landing - position.float() - flows.flow
     return InducedFlow(rotation, origin, points, residual, visible)
 
 
 def flow_value(
-    flows: FrameFlows, state: State, frame: int, position: Float64[Tensor, "pixels 2"]
+    flows: FrameFlows, state: State, frame: int, position: Float64[Tensor, "2 pixels"]
 ) -> float:
     """Weighted sum of smooth-L1 errors of a frame's flows."""
     residual = induced_flow(flows, state, frame, position).residual
     error = smooth_l1_loss(residual, torch.zeros_like(residual), reduction="none")
-    return float((flows.weight[..., None] * error).sum(dtype=torch.float64))
+    return float((flows.weight[:, None] * error).sum(dtype=torch.float64))
 
 
 @dataclass(frozen=True)
@@ -92,18 +91,19 @@ class FlowResidual:
     max_error_px: float
     drop_above: float
 
-    def gated(self, state: State, position: Float64[Tensor, "pixels 2"]) -> tuple[FrameFlows, ...]:
-        """The flows with their final weights for a step from this state."""
+    def gated(self, state: State, position: Float64[Tensor, "2 pixels"]) -> tuple[FrameFlows, ...]:
+        """The flows with their final weights for a step from this state; none if all drop out."""
         total, count = 0.0, 0
         gated = []
         for frame, flows in enumerate(self.frames):
             induced = induced_flow(flows, state, frame, position)
-            near = induced.residual.norm(dim=-1) <= self.max_error_px
+            near = induced.residual.norm(dim=1) <= self.max_error_px
             gated.append(replace(flows, weight=flows.weight * (near & induced.visible)))
             total += flow_value(gated[-1], state, frame, position)
             count += 2 * int(gated[-1].weight.count_nonzero())
-        kept = count > 0 and total / count <= self.drop_above
-        factor = self.weight / count if kept else 0.0
+        if count == 0 or total / count > self.drop_above:
+            return ()
+        factor = self.weight / count
         return tuple(replace(flows, weight=flows.weight * factor) for flows in gated)
 
 
@@ -121,7 +121,7 @@ def flow_residual(
         frames.append(
             FrameFlows(
                 torch.from_numpy(term.edges[number, 1]).to(device),
-                torch.from_numpy(flow).to(device),
+                torch.from_numpy(flow).mT.contiguous().to(device),
                 torch.from_numpy(weight).to(device),
             )
         )
@@ -134,46 +134,44 @@ def flow_terms(
     flows: FrameFlows,
     state: State,
     frame: int,
-    position: Float64[Tensor, "pixels 2"],
+    position: Float64[Tensor, "2 pixels"],
 ) -> FrameTerms:
     """Terms of a frame's flows. Motions: shift and turn in each target camera, its log focal."""
     induced = induced_flow(flows, state, frame, position)
     rays = state.rays(frame, position)
-    depth = torch.where(induced.visible, induced.points[..., 2], 1.0)[..., None]
-    focal = state.focal[flows.target].float()[:, None]
-    image = focal * induced.points[..., :2] / depth
-    project = induced.points.new_zeros(*induced.visible.shape, 2, 3)
-    project[..., 0, 0] = (focal / depth)[..., 0]
-    project[..., 1, 1] = (focal / depth)[..., 1]
-    project[..., 2] = -image / depth
+    depth = torch.where(induced.visible, induced.points[:, 2], 1.0)[:, None]
+    focal = state.focal[flows.target].float()[..., None]
+    image = focal * induced.points[:, :2] / depth
+    project = image.new_zeros(len(image), 3, *image.shape[1:])
+    project[:, 0, 0] = (focal / depth)[:, 0]
+    project[:, 1, 1] = (focal / depth)[:, 1]
+    project[:, 2] = -image / depth
 
-    ray = rays @ induced.rotation.float().mT
-    off_axis = rays * rays.new_tensor([-1.0, -1.0, 0.0])
-    by_own_focal = state.depth[frame][:, None] * off_axis @ induced.rotation.float().mT
-    turn = -project @ cross_matrix(induced.points)
-    motion = torch.cat([project, turn, image[..., None]], dim=-1)
-    to_depth = (project @ ray[..., None])[..., 0]
-    to_focal = (project @ by_own_focal[..., None])[..., 0]
+    def to_image(motion: Float32[Tensor, "flows 3 pixels"]) -> Float32[Tensor, "flows 2 pixels"]:
+        return (project * motion[:, :, None]).sum(1)
 
-    weight = flows.weight[..., None] / induced.residual.abs().clamp_min(1.0)
-    pulled = (weight[..., None] * motion).mT
-    pulled_focal = weight * to_focal
-    sets = len(flows.target)
-    size = MOTION * sets + 1
+    rotation = induced.rotation.float()
+    off_axis = rays * rays.new_tensor([-1.0, -1.0, 0.0])[:, None]
+    by_depth = to_image(rotation @ rays)
+    by_focal = to_image(rotation @ (state.depth[frame] * off_axis))
+    turn = torch.linalg.cross(induced.points[:, :, None].expand_as(project), project, dim=1)
+    motion = torch.cat([project, turn, image[:, None]], dim=1)
+
+    weight = flows.weight[:, None] / induced.residual.abs().clamp_min(1.0)
+    pulled = weight[:, None] * motion
+    size = MOTION * len(flows.target) + 1
     matrix = torch.zeros(size, size, dtype=torch.float64, device=rays.device)
-    matrix[:-1, :-1] = torch.block_diag(*(pulled @ motion).sum(1).double())
-    with_focal = (pulled @ to_focal[..., None]).sum(1).double().flatten()
-    matrix[:-1, -1] = matrix[-1, :-1] = with_focal
-    matrix[-1, -1] = (pulled_focal * to_focal).sum()
+    matrix[:-1, :-1] = torch.block_diag(*(pulled.flatten(2) @ motion.flatten(2).mT).double())
+    matrix[:-1, -1] = matrix[-1, :-1] = (pulled * by_focal[:, None]).sum((2, 3)).flatten()
+    matrix[-1, -1] = (weight * by_focal.square()).sum()
     gradient = matrix.new_empty(size)
-    gradient[:-1] = (pulled @ induced.residual[..., None]).sum(1).double().flatten()
-    gradient[-1] = (pulled_focal * induced.residual).sum()
-    with_depth = (pulled @ to_depth[..., None])[..., 0].mT.flatten(0, 1)
-    mixed = torch.cat([with_depth, (pulled_focal * to_depth).sum((0, 2))[None]])
+    gradient[:-1] = (pulled * induced.residual[:, None]).sum((2, 3)).flatten()
+    gradient[-1] = (weight * by_focal * induced.residual).sum()
+    with_depth = (pulled * by_depth[:, None]).sum(2).flatten(0, 1)
     return FrameTerms(
         matrix,
         gradient,
-        mixed,
-        depth_curvature=(weight * to_depth.square()).sum((0, 2)),
-        depth_gradient=(weight * to_depth * induced.residual).sum((0, 2)),
+        mixed=torch.cat([with_depth, (weight * by_focal * by_depth).sum((0, 1))[None]]),
+        depth_curvature=(weight * by_depth.square()).sum((0, 1)),
+        depth_gradient=(weight * by_depth * induced.residual).sum((0, 1)),
     )

@@ -16,8 +16,8 @@ from easi3r.geometry.similarity import Similarity
 from easi3r.tensors import PairGraph, PairPrediction
 
 SOFTENING = 1e-3
-TOLERANCE = 1e-7
-MAX_STEPS = 200
+TOLERANCE = 1e-6
+MAX_STEPS = 100
 
 
 def objective(
@@ -39,11 +39,11 @@ def objective(
     near_zero[:, :3, 3] -= camera_to_world[:, :3, 3].mean(0)
     device = prediction.points_1.device
     world = torch.from_numpy(world_point_map(depth, intrinsics, near_zero)).to(device).flatten(1, 2)
-    source = torch.cat([prediction.points_1.flatten(1, 2), prediction.points_2.flatten(1, 2)], 1)
+    source = torch.cat([prediction.points_1.flatten(1, 2), prediction.points_2.flatten(1, 2)], 1).mT
     confidence = [prediction.confidence_1.flatten(1), prediction.confidence_2.flatten(1)]
     weight = log_weights(torch.cat(confidence, 1)) / (len(graph) * depth[0].size)
     edges = torch.from_numpy(graph.edges).to(device)
-    target = world[edges].flatten(1, 2).float()
+    target = world[edges].flatten(1, 2).float().mT
 
     pair = register_pairs(graph, prediction, world)
     pair = replace(pair, scale=pair.scale * PAIR_SCALE / pair.scale.log().mean().exp())
@@ -66,26 +66,26 @@ def objective(
 
 def _value(
     pair: Similarity,
-    source: Float32[Tensor, "pairs points 3"],
-    target: Float32[Tensor, "pairs points 3"],
+    source: Float32[Tensor, "pairs 3 points"],
+    target: Float32[Tensor, "pairs 3 points"],
     weight: Float32[Tensor, "pairs points"],
 ) -> float:
-    return float((weight * (target - pair(source)).norm(dim=-1)).sum(dtype=torch.float64))
+    return float((weight * (target - pair.columns(source)).norm(dim=1)).sum(dtype=torch.float64))
 
 
 def _tied_step(
     pair: Similarity,
-    source: Float32[Tensor, "pairs points 3"],
-    target: Float32[Tensor, "pairs points 3"],
+    source: Float32[Tensor, "pairs 3 points"],
+    target: Float32[Tensor, "pairs 3 points"],
     weight: Float32[Tensor, "pairs points"],
 ) -> Float64[Tensor, "pairs 7"]:
     """One re-weighted least-squares step; a Lagrange multiplier keeps the mean log scale."""
-    points = pair(source)
+    points = pair.columns(source)
     residual = target - points
-    distance = residual.norm(dim=-1)
+    distance = residual.norm(dim=1)
     softening = SOFTENING * distance.mean()
     motions = WeightedMotions(points, weight / distance.clamp_min(softening))
-    pull = motions.pull(residual).sum(1, dtype=torch.float64)
+    pull = motions.pull(residual).sum(2, dtype=torch.float64)
     scale = torch.zeros_like(pull)
     scale[:, 6] = 1
     free, tied = torch.linalg.solve(motions.curvature(), torch.stack([pull, scale], dim=-1)).unbind(

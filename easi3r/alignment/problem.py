@@ -34,7 +34,7 @@ class State:
     pair: Similarity
     depth: Float32[Tensor, "frames pixels"]
 
-    def rays(self, frame: int, pixels: Float64[Tensor, "pixels 2"]) -> Float32[Tensor, "pixels 3"]:
+    def rays(self, frame: int, pixels: Float64[Tensor, "2 pixels"]) -> Float32[Tensor, "3 pixels"]:
         """What each pixel of a frame sees at depth 1, in the camera's frame."""
         return pixel_rays(pixels, self.focal[frame], self.principal[frame]).float()
 
@@ -73,18 +73,18 @@ class FrameMaps:
     """
 
     pair: Int64[Tensor, " maps"]
-    points: Float32[Tensor, "maps pixels 3"]
+    points: Float32[Tensor, "maps 3 pixels"]
     weight: Float32[Tensor, "maps pixels"]
 
     def in_camera(
         self, state: State, frame: int
-    ) -> tuple[Float32[Tensor, "maps pixels 3"], Float64[Tensor, "maps 3"]]:
+    ) -> tuple[Float32[Tensor, "maps 3 pixels"], Float64[Tensor, "maps 3"]]:
         """The points in the frame's own camera, and there the pairs' first camera centres."""
         to_camera = state.rotation[frame].T
         scale = state.pair.scale[self.pair, None, None]
         linear = (scale * (to_camera @ state.pair.rotation[self.pair])).float()
         origin = (state.pair.translation[self.pair] - state.centre[frame]) @ to_camera.T
-        return torch.baddbmm(origin.float()[:, None], self.points, linear.mT), origin
+        return torch.baddbmm(origin.float()[..., None], linear, self.points), origin
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Pixels:
     """
 
     index: Int64[Tensor, " pixels"]
-    position: Float64[Tensor, "pixels 2"]
+    position: Float64[Tensor, "2 pixels"]
 
     @classmethod
     def every(cls, stride: int, height: int, width: int, device: torch.device) -> "Pixels":
@@ -105,7 +105,7 @@ class Pixels:
         y = torch.arange(min(stride // 2, height - 1), height, stride, device=device)
         x = torch.arange(min(stride // 2, width - 1), width, stride, device=device)
         rows, columns = torch.meshgrid(y, x, indexing="ij")
-        position = torch.stack([columns, rows], dim=-1).reshape(-1, 2).double()
+        position = torch.stack([columns.flatten(), rows.flatten()]).double()
         return cls((rows * width + columns).reshape(-1), position)
 
 
@@ -134,6 +134,10 @@ def maps_by_frame(
         points = torch.cat([flat_1[first][:, chosen], flat_2[second][:, chosen]])
         confidence = torch.cat([confidence_1[first][:, chosen], confidence_2[second][:, chosen]])
         maps.append(
-            FrameMaps(torch.cat([first, second]), points.float(), log_weights(confidence) / terms)
+            FrameMaps(
+                torch.cat([first, second]),
+                points.float().mT.contiguous(),
+                log_weights(confidence) / terms,
+            )
         )
     return tuple(maps)

@@ -37,11 +37,11 @@ def reprojection_error(problem: Problem, state: State) -> float:
     errors = []
     for frame, maps in enumerate(problem.maps):
         points, _ = maps.in_camera(state, frame)
-        front = points[..., 2:] > 0
-        depth = torch.where(front, points[..., 2:], 1.0)
-        landing = points[..., :2] / depth * state.focal[frame].float()
-        landing = landing + (state.principal[frame] - problem.pixels.position).float()[None]
-        error = torch.where(front[..., 0], landing.norm(dim=-1), torch.inf)
+        front = points[:, 2:] > 0
+        depth = torch.where(front, points[:, 2:], 1.0)
+        landing = points[:, :2] / depth * state.focal[frame].float()[:, None]
+        offset = landing + (state.principal[frame][:, None] - problem.pixels.position).float()
+        error = torch.where(front[:, 0], offset.norm(dim=1), torch.inf)
         errors.append(error.flatten().cpu().numpy())
     return float(np.median(np.concatenate(errors)))
 
@@ -51,7 +51,7 @@ def static_flow_error(problem: Problem, flow: FlowResidual, state: State) -> flo
     errors = []
     for frame, flows in enumerate(flow.frames):
         induced = induced_flow(flows, state, frame, problem.pixels.position)
-        error = induced.residual.norm(dim=-1)[(flows.weight > 0) & induced.visible]
+        error = induced.residual.norm(dim=1)[(flows.weight > 0) & induced.visible]
         errors.append(error.cpu().numpy())
     together = np.concatenate(errors)
     return float(np.median(together)) if len(together) else float("nan")

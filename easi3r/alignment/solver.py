@@ -19,8 +19,16 @@ from easi3r.geometry.similarity import Similarity
 START_DAMPING = 1e-4
 MIN_DAMPING = 1e-6
 MAX_DAMPING = 1e6
-TOLERANCE = 1e-5
+TOLERANCE = 1e-4
 """A step that lowers the objective by less than this fraction is the last."""
+
+NEGLIGIBLE = 1e-6
+"""Distances that average below this fraction of the depths are rounding errors: solved."""
+
+SOFTENING = 1e-2
+"""Distances below this fraction of the mean distance share one curvature."""
+
+DEPTH_SWEEPS = 10
 
 SWEEP_SOFTENING = 1e-5
 """Distances below this fraction of the depth share one weight in `best_depths`."""
@@ -73,13 +81,16 @@ def descend(problem: Problem, state: State, freedom: Freedom, max_steps: int) ->
     """
     values: list[float] = []
     damping = START_DAMPING
+    total_weight = problem.total_weight()
     while len(values) < max_steps:
         fixed = problem.at(state)
         current = fixed.value(state)
-        system = linearise(fixed, state)
+        if current <= NEGLIGIBLE * total_weight * float(state.depth.mean()):
+            break
+        system = linearise(fixed, state, SOFTENING * current / total_weight)
         reduced = reduce_system(system, freedom.basis(state))
         while True:
-            trial = _moved(state, system, reduced.step(damping))
+            trial = settled(fixed, _moved(fixed, state, system, reduced.step(damping)))
             value = fixed.value(trial)
             if value < current or damping >= MAX_DAMPING:
                 break
@@ -144,10 +155,13 @@ def reduce_system(system: System, basis: Float64[Tensor, "numbers free"]) -> Red
     return ReducedSystem(torch.cat([upper, lower]), force, basis)
 
 
-def _moved(state: State, system: System, step: Float64[Tensor, " unknowns"]) -> State:
+def _moved(
+    problem: Problem, state: State, system: System, step: Float64[Tensor, " unknowns"]
+) -> State:
     """The state after a step; a depth at most quintuples or falls to a fifth."""
     by_frame, by_pair = step.view(-1, MOTION).split([len(state.centre), len(state.pair.scale)])
-    depth = torch.stack([one(step) for one in system.depth_steps])
+    depth = state.depth + torch.stack([one(step) for one in system.depth_steps])
+    depth = depth.clamp(state.depth / 5, state.depth * 5)
     pair = Similarity(
         roma.rotvec_to_rotmat(by_pair[:, 3:6]) @ state.pair.rotation,
         state.pair.translation + by_pair[:, :3],
@@ -159,22 +173,34 @@ def _moved(state: State, system: System, step: Float64[Tensor, " unknowns"]) -> 
         centre=state.centre + (state.rotation @ by_frame[:, :3, None])[..., 0],
         focal=state.focal * by_frame[:, 6:].exp(),
         pair=pair,
-        depth=(state.depth + depth).clamp(state.depth / 5, state.depth * 5),
+        depth=torch.maximum(depth, problem.nearest_depth()),
     )
 
 
-def best_depths(problem: Problem, state: State, sweeps: int) -> Float32[Tensor, "frames pixels"]:
-    """The depths that lower the objective most with everything else fixed, by re-weighting."""
+def settled(problem: Problem, state: State) -> State:
+    """The state with the best depths for everything else, where the maps alone decide on them."""
+    if problem.flows or problem.depth_weight:
+        return state
+    return replace(state, depth=best_depths(problem, state))
+
+
+def best_depths(problem: Problem, state: State) -> Float32[Tensor, "frames pixels"]:
+    """The depths that lower the maps' distances most with all else fixed, by re-weighting.
+
+    With a point split into its depth along the pixel's ray and its offset across it, a sweep is a
+    weighted mean of depths.
+    """
     depths = []
     for frame, maps in enumerate(problem.maps):
         points, _ = maps.in_camera(state, frame)
         rays = state.rays(frame, problem.pixels.position)
-        along = (points * rays).sum(-1)
-        length = rays.square().sum(-1)
+        length = rays.square().sum(0)
+        along = (points * rays).sum(1) / length
+        offset = (points - along[:, None] * rays).square().sum(1) / length
         depth = state.depth[frame]
-        for _ in range(sweeps):
-            distance = (depth[:, None] * rays - points).norm(dim=-1)
-            weight = maps.weight / distance.clamp_min(SWEEP_SOFTENING * depth[None])
-            depth = ((weight * along).sum(0) / (weight.sum(0) * length)).clamp(depth / 5, depth * 5)
+        for _ in range(DEPTH_SWEEPS):
+            distance = ((depth - along).square() + offset).sqrt()
+            weight = maps.weight / distance.clamp_min(SWEEP_SOFTENING * depth)
+            depth = ((weight * along).sum(0) / weight.sum(0)).clamp(depth / 5, depth * 5)
         depths.append(depth)
-    return torch.stack(depths)
+    return torch.maximum(torch.stack(depths), problem.nearest_depth())

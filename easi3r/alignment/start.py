@@ -69,6 +69,7 @@ def start(
     if known.camera_to_world is None:
         to_world = invert_rigid(cameras[0])
         cameras = to_world @ cameras
+        cameras[0] = np.eye(4)
     else:
         path = invert_rigid(known.camera_to_world[0]) @ known.camera_to_world
         to_world, cameras = fit_known_path(cameras, path)
@@ -100,9 +101,8 @@ def estimate_focals(graph: PairGraph, prediction: PairPrediction) -> Float64[np.
     """
     height, width = prediction.confidence_1.shape[1:]
     device = prediction.points_1.device
-    pixel = Pixels.every(1, height, width, device).position - torch.tensor(
-        [width / 2, height / 2], dtype=torch.float64, device=device
-    )
+    centre = torch.tensor([width / 2, height / 2], dtype=torch.float64, device=device)
+    pixel = Pixels.every(1, height, width, device).position.T - centre
     focals = np.full(graph.frames, np.nan)
     for frame in range(graph.frames):
         pairs = torch.from_numpy(np.flatnonzero(graph.edges[:, 0] == frame)).to(device)

@@ -23,8 +23,8 @@ from easi3r.alignment.problem import FrameMaps, Pixels, State
 from easi3r.alignment.smoothness import Smoothness
 from easi3r.alignment.terms import MOTION, FrameTerms, adjoint, map_terms
 
-SOFTENING = 1e-2
-"""Distances below this fraction of the mean distance share one curvature."""
+NEAREST = 1e-3
+"""No depth falls below this fraction of the median its frame started with."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,21 @@ class Problem:
             return self
         return replace(self, flows=self.flow.gated(state, self.pixels.position))
 
+    def nearest_depth(self) -> Float32[Tensor, "frames 1"]:
+        """How near a pixel may come: points behind the camera would pull depths to 0."""
+        return NEAREST * self.prior_depth.median(dim=1, keepdim=True).values
+
+    def total_weight(self) -> float:
+        """Sum of the weights of all distances."""
+        return sum(float(maps.weight.sum(dtype=torch.float64)) for maps in self.maps)
+
     def map_value(self, state: State) -> float:
         """The objective of METHOD section 6, without optional terms."""
         total = 0.0
         for frame, maps in enumerate(self.maps):
             points, _ = maps.in_camera(state, frame)
             rays = state.rays(frame, self.pixels.position)
-            distance = (state.depth[frame][:, None] * rays - points).norm(dim=-1)
+            distance = (state.depth[frame] * rays - points).norm(dim=1)
             total += float((maps.weight * distance).sum(dtype=torch.float64))
         return total
 
@@ -102,14 +110,16 @@ class System:
     depth_steps: tuple[DepthStep, ...]
 
 
-def linearise(problem: Problem, state: State) -> System:
-    """The normal equations of every term at a state."""
+def linearise(problem: Problem, state: State, softening: float) -> System:
+    """The normal equations of every term at a state.
+
+    Args:
+        softening: map distances below it count as it, which bounds their curvature.
+    """
     frames = len(problem.maps)
     size = MOTION * (frames + len(state.pair.scale))
     matrix = state.centre.new_zeros(size, size)
     gradient = matrix.new_zeros(size)
-    total_weight = sum(float(maps.weight.sum(dtype=torch.float64)) for maps in problem.maps)
-    softening = SOFTENING * problem.map_value(state) / total_weight
     depth_steps = []
     for frame in range(frames):
         terms, chain, columns = _frame_terms(problem, state, frame, softening)

@@ -73,15 +73,15 @@ class WeightedMotions:
     The Jacobian of that motion is `[I, -[q]x, q]`.
     """
 
-    points: Float32[Tensor, "sets pixels 3"]
+    points: Float32[Tensor, "sets 3 pixels"]
     weight: Float32[Tensor, "sets pixels"]
 
     def curvature(self) -> Float64[Tensor, "sets 7 7"]:
         """Sum of weighted Jacobian products: moments of the points up to the second."""
-        weighted = self.weight[..., None] * self.points
+        weighted = self.weight[:, None] * self.points
         mass = self.weight.sum(1).double()
-        first = weighted.sum(1).double()
-        second = (weighted.mT @ self.points).double()
+        first = weighted.sum(2).double()
+        second = (weighted @ self.points.mT).double()
         trace = second.diagonal(dim1=1, dim2=2).sum(-1)
         eye = torch.eye(3, dtype=torch.float64, device=mass.device)
         matrix = mass.new_zeros(len(mass), MOTION, MOTION)
@@ -93,12 +93,12 @@ class WeightedMotions:
         matrix[:, 6, 6] = trace
         return matrix
 
-    def pull(self, vectors: Float32[Tensor, "sets pixels 3"]) -> Float32[Tensor, "sets pixels 7"]:
+    def pull(self, vectors: Float32[Tensor, "sets 3 pixels"]) -> Float32[Tensor, "sets 7 pixels"]:
         """The transposed Jacobian times a weighted vector at each point."""
-        force = self.weight[..., None] * vectors
-        turn = torch.linalg.cross(self.points, force)
-        scale = (self.points * force).sum(-1, keepdim=True)
-        return torch.cat([force, turn, scale], dim=-1)
+        force = self.weight[:, None] * vectors
+        turn = torch.linalg.cross(self.points, force, dim=1)
+        scale = (self.points * force).sum(1, keepdim=True)
+        return torch.cat([force, turn, scale], dim=1)
 
 
 def adjoint(
@@ -115,8 +115,8 @@ def adjoint(
 
 def map_terms(
     maps: FrameMaps,
-    points: Float32[Tensor, "maps pixels 3"],
-    rays: Float32[Tensor, "pixels 3"],
+    points: Float32[Tensor, "maps 3 pixels"],
+    rays: Float32[Tensor, "3 pixels"],
     depth: Float32[Tensor, " pixels"],
     softening: float,
 ) -> FrameTerms:
@@ -125,28 +125,28 @@ def map_terms(
     Args:
         softening: a distance below it counts as it, which bounds the curvature.
     """
-    residual = depth[:, None] * rays - points
-    distance = torch.linalg.vector_norm(residual, dim=-1)
+    residual = depth * rays - points
+    distance = torch.linalg.vector_norm(residual, dim=1)
     motions = WeightedMotions(points, maps.weight / distance.clamp_min(softening))
     weight = motions.weight.sum(0)
-    force = (motions.weight[..., None] * residual).sum(0)
-    by_focal = depth[:, None] * rays * rays.new_tensor([-1.0, -1.0, 0.0])
+    force = (motions.weight[:, None] * residual).sum(0)
+    by_focal = depth * rays * rays.new_tensor([-1.0, -1.0, 0.0])[:, None]
     with_depth = -motions.pull(rays.expand_as(points))
-    with_focal = -motions.pull(by_focal.expand_as(points)).sum(1).double().flatten()
+    with_focal = -motions.pull(by_focal.expand_as(points)).sum(2).double().flatten()
 
     size = len(with_focal) + 1
     matrix = with_focal.new_zeros(size, size)
     matrix[:-1, :-1] = torch.block_diag(*motions.curvature())
     matrix[:-1, -1] = matrix[-1, :-1] = with_focal
-    matrix[-1, -1] = (weight * by_focal.square().sum(-1)).sum()
+    matrix[-1, -1] = (weight * by_focal.square().sum(0)).sum()
     gradient = with_focal.new_empty(size)
-    gradient[:-1] = -motions.pull(residual).sum(1).double().flatten()
+    gradient[:-1] = -motions.pull(residual).sum(2).double().flatten()
     gradient[-1] = (force * by_focal).sum()
-    focal_with_depth = weight * (by_focal * rays).sum(-1)
+    focal_with_depth = weight * (by_focal * rays).sum(0)
     return FrameTerms(
         matrix,
         gradient,
-        mixed=torch.cat([with_depth.mT.flatten(0, 1), focal_with_depth[None]]),
-        depth_curvature=weight * rays.square().sum(-1),
-        depth_gradient=(force * rays).sum(-1),
+        mixed=torch.cat([with_depth.flatten(0, 1), focal_with_depth[None]]),
+        depth_curvature=weight * rays.square().sum(0),
+        depth_gradient=(force * rays).sum(0),
     )

@@ -26,6 +26,10 @@ class Similarity:
         linear = (self.scale[..., None, None] * self.rotation).to(points.dtype)
         return points @ linear.mT + self.translation[..., None, :].to(points.dtype)
 
+    def columns(self, points: Float[Tensor, "*batch 3 n"]) -> Float[Tensor, "*batch 3 n"]:
+        """The same for points that stand in columns."""
+        return self(points.mT).mT
+
 
 def register(
     source: Float[Tensor, "*batch n 3"],

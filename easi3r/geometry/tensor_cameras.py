@@ -6,13 +6,16 @@ from torch import Tensor
 
 
 def pixel_rays(
-    pixels: Float[Tensor, "*batch points 2"],
+    pixels: Float[Tensor, "*batch 2 points"],
     focal: Float[Tensor, "*batch 2"],
     principal: Float[Tensor, "*batch 2"],
-) -> Float[Tensor, "*batch points 3"]:
-    """The point at depth 1 that each pixel sees: `((x - cx)/fx, (y - cy)/fy, 1)`."""
-    lateral = (pixels - principal[..., None, :]) / focal[..., None, :]
-    return torch.cat([lateral, torch.ones_like(lateral[..., :1])], dim=-1)
+) -> Float[Tensor, "*batch 3 points"]:
+    """The point at depth 1 that each pixel sees: `((x - cx)/fx, (y - cy)/fy, 1)`.
+
+    Coordinates come before points here and in the alignment, whose sums run over points.
+    """
+    lateral = (pixels - principal[..., None]) / focal[..., None]
+    return torch.cat([lateral, torch.ones_like(lateral[..., :1, :])], dim=-2)
 
 
 def cross_matrix(vector: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:

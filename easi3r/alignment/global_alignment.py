@@ -1,7 +1,5 @@
 """Global alignment of a clip's pair predictions: cameras, intrinsics and depths."""
 
-from dataclasses import dataclass, replace
-
 import numpy as np
 import torch
 from jaxtyping import Float32, Float64
@@ -9,23 +7,15 @@ from torch import Tensor
 
 from easi3r.alignment.cleaning import contradicted
 from easi3r.alignment.flow import FlowTerm
-from easi3r.alignment.flow_residual import flow_residual
-from easi3r.alignment.problem import Pixels, State, maps_by_frame
 from easi3r.alignment.quality import alignment_figures
-from easi3r.alignment.smoothness import Smoothness
-from easi3r.alignment.solver import Descent, Freedom, best_depths, descend
+from easi3r.alignment.solver import Freedom
+from easi3r.alignment.stages import descend_by_stages, plan_stages
 from easi3r.alignment.start import start
-from easi3r.alignment.system import Problem
 from easi3r.config import AlignmentSettings
 from easi3r.errors import NonFiniteError
 from easi3r.geometry import require_poses
 from easi3r.tensors import PairGraph, PairPrediction
 from easi3r.types import KnownCameras, Reconstruction
-
-COARSE_PIXELS = 1024
-"""Pixels of a frame that the first stage looks at, roughly; the last looks at all."""
-
-DEPTH_SWEEPS = 10
 
 NOTHING_KNOWN = KnownCameras()
 
@@ -51,7 +41,8 @@ def align(
     Returns:
         cameras and depths; per pixel the mean confidence over the maps that show its frame, 0
         where cleaning found the pixel contradicted; in `loss_history` everything that is
-        minimised, optional terms included, after each step over the pixels of its stage; in
+        minimised, optional terms included, after each step over the pixels of its stage (of
+        the start, where that was solved already); in
         `quality` the figures of `alignment_figures`, `pnp_failures` (frames whose first camera
         came from chaining), `solver_steps` and `kept_pixel_fraction` (not contradicted).
 
@@ -67,8 +58,8 @@ def align(
         known_focals=known.intrinsics is not None,
         shared_focal=settings.shared_focal,
     )
-    stages = _stages(graph, prediction, settings, flow, begin.state)
-    descent = _descend_by_stages(stages, begin.state, freedom)
+    stages = plan_stages(graph, prediction, settings, flow, begin.state)
+    descent = descend_by_stages(stages, begin.state, freedom)
     full, state = stages[-1].problem, descent.state
 
     confidence = frame_confidence(graph, prediction)
@@ -86,60 +77,9 @@ def align(
         intrinsics=state.intrinsics() if known.intrinsics is None else known.intrinsics,
         depth=depth.view(confidence.shape).cpu().numpy(),
         confidence=confidence.cpu().numpy(),
-        loss_history=np.array(descent.values, np.float64),
+        loss_history=np.array(descent.values or [figures["start_objective"]], np.float64),
         quality=figures,
     )
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A part of the solver's way: what it minimises, and the step by which it must end."""
-
-    problem: Problem
-    last_step: int
-
-
-def _stages(
-    graph: PairGraph,
-    prediction: PairPrediction,
-    settings: AlignmentSettings,
-    flow: FlowTerm | None,
-    begin: State,
-) -> list[Stage]:
-    """Few pixels without flow, few pixels, all pixels; the last stage keeps a quarter of steps."""
-    height, width = prediction.confidence_1.shape[1:]
-    device = prediction.points_1.device
-    coarse = max(1, round((height * width / COARSE_PIXELS) ** 0.5))
-    stages = []
-    for stride in sorted({coarse, 1}, reverse=True):
-        pixels = Pixels.every(stride, height, width, device)
-        problem = Problem(
-            pixels=pixels,
-            maps=maps_by_frame(graph, prediction, pixels),
-            flow=None if flow is None else flow_residual(flow, settings, pixels, device),
-            flows=(),
-            smoothness=Smoothness(settings.smoothness_weight),
-            prior_depth=begin.depth[:, pixels.index],
-            depth_weight=settings.depth_weight,
-        )
-        stages.append(Stage(problem, settings.steps if stride == 1 else settings.steps * 3 // 4))
-    if flow is not None:
-        maps_alone = replace(stages[0].problem, flow=None)
-        stages.insert(0, Stage(maps_alone, round(settings.flow_start_fraction * settings.steps)))
-    return stages
-
-
-def _descend_by_stages(stages: list[Stage], begin: State, freedom: Freedom) -> Descent:
-    """Through all stages; depths of pixels that enter later are solved for as they enter."""
-    state = replace(begin, depth=stages[0].problem.prior_depth)
-    values: list[float] = []
-    for stage in stages:
-        if state.depth.shape != stage.problem.prior_depth.shape:
-            entering = replace(state, depth=stage.problem.prior_depth)
-            state = replace(state, depth=best_depths(stage.problem, entering, DEPTH_SWEEPS))
-        descent = descend(stage.problem, state, freedom, stage.last_step - len(values))
-        state, values = descent.state, [*values, *descent.values]
-    return Descent(state, tuple(values))
 
 
 def frame_confidence(

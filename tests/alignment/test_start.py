@@ -1,0 +1,88 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from easi3r.alignment.chain import chain_pairs, spanning_pairs
+from easi3r.alignment.start import estimate_focals, find_cameras, fit_known_path, start
+from easi3r.config import AlignmentSettings
+from easi3r.errors import DegenerateGeometryError
+from easi3r.geometry import invert_rigid
+from easi3r.tensors import PairGraph
+from easi3r.types import KnownCameras
+from tests.alignment.scenes import chosen_pairs, known_scene
+
+
+def test_the_spanning_tree_takes_the_best_pairs_and_meets_one_new_frame_each() -> None:
+    edges = np.array([[0, 1], [1, 0], [1, 2], [2, 0], [3, 2]], np.int64)
+    best, pairs = spanning_pairs(PairGraph(edges, 4), np.array([2.0, 5.0, 3.0, 1.0, 4.0]))
+    assert best == 1
+    assert sorted(pairs) == [1, 2, 4]
+    placed = {int(edges[best, 0])}
+    for pair in pairs:
+        assert len(placed & set(edges[pair])) == 1
+        placed |= set(edges[pair])
+
+
+def test_exact_pairs_chain_into_the_scene() -> None:
+    scene = known_scene()
+    chained = chain_pairs(scene.graph, scene.prediction)
+    cameras, failures = find_cameras(chained, scene.intrinsics, AlignmentSettings())
+    assert failures == 0
+    ours, truth = (invert_rigid(c[0]) @ c for c in (cameras, scene.camera_to_world))
+    np.testing.assert_allclose(ours[:, :3, :3], truth[:, :3, :3], atol=1e-4)
+
+
+def test_a_frame_without_a_pose_stands_where_chaining_put_it() -> None:
+    scene = known_scene()
+    chained = chain_pairs(scene.graph, scene.prediction)
+    points = chained.points.clone()
+    points[3] = 0
+    cameras, failures = find_cameras(
+        replace(chained, points=points), scene.intrinsics, AlignmentSettings()
+    )
+    assert failures == 1
+    np.testing.assert_array_equal(cameras[3], chained.anchor[3].numpy())
+
+
+def test_focals_are_read_off_the_points() -> None:
+    scene = known_scene(focal_px=(24.0, 30.0, 36.0))
+    focals = estimate_focals(scene.graph, scene.prediction)
+    np.testing.assert_allclose(focals, scene.intrinsics[:, 0, 0], rtol=1e-4)
+
+
+def test_a_frame_that_is_never_first_gets_the_median_focal() -> None:
+    scene = known_scene(frames=3, focal_px=(24.0, 30.0, 36.0))
+    scene = chosen_pairs(scene, np.flatnonzero(scene.graph.edges[:, 0] != 2))
+    focals = estimate_focals(scene.graph, scene.prediction)
+    np.testing.assert_allclose(focals, [24, 30, 27], rtol=1e-4)
+
+
+def test_no_point_in_front_of_any_camera_is_an_error() -> None:
+    scene = known_scene(frames=2)
+    behind = replace(scene.prediction, points_1=-scene.prediction.points_1)
+    with pytest.raises(DegenerateGeometryError, match="focal length"):
+        estimate_focals(scene.graph, behind)
+
+
+def test_pair_scales_start_tied_and_the_world_is_the_first_camera() -> None:
+    scene = known_scene(noise=0.02)
+    state = start(scene.graph, scene.prediction, KnownCameras(), AlignmentSettings()).state
+    assert float(state.pair.scale.log().mean().exp()) == pytest.approx(0.5)
+    assert torch.equal(state.rotation[0], torch.eye(3, dtype=torch.float64))
+    assert (state.depth > 0).all()
+
+
+@pytest.mark.parametrize("straight", [True, False])
+def test_a_known_path_is_met_up_to_its_scale(straight: bool) -> None:
+    path = known_scene().camera_to_world
+    path = invert_rigid(path[0]) @ path
+    if straight:
+        path[:, :3, 3] = np.arange(len(path))[:, None] * np.array([1.0, 0.5, 0.0])
+    moved = path.copy()
+    moved[:, :3, 3] *= 0.3
+    world = known_scene().camera_to_world[2]
+    to_world, rescaled = fit_known_path(world @ moved, path)
+    np.testing.assert_allclose(to_world @ world, np.eye(4), atol=1e-9)
+    np.testing.assert_allclose(rescaled, moved, atol=1e-9)
