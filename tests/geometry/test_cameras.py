@@ -65,8 +65,8 @@ def test_intrinsics_follow_a_resize_and_crop(seed: int, factor: float, left: int
 
 def test_rays_in_torch_are_the_points_at_depth_one() -> None:
     intrinsics = centred_intrinsics(11.0, width=7, height=5)
-    focal, principal = (torch.from_numpy(v) for v in (intrinsics.diagonal()[:2], intrinsics[:2, 2]))
-    pixels = torch.from_numpy(pixel_grid(5, 7).reshape(-1, 2)).T
+    focal, principal = (torch.tensor(v) for v in (intrinsics.diagonal()[:2], intrinsics[:2, 2]))
+    pixels = torch.tensor(pixel_grid(5, 7).reshape(-1, 2)).T
     rays = pixel_rays(pixels, focal, principal)
     expected = backproject(np.ones((5, 7)), intrinsics).reshape(-1, 3).T
     np.testing.assert_allclose(rays.numpy(), expected, rtol=1e-12)
