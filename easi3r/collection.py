@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from easi3r.batch import (
     VideoPlan,
@@ -35,6 +35,7 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 
+@runtime_checkable
 class Executor(Protocol):
     """Runs a function over items somewhere; answers come as they finish, in any order."""
 
@@ -195,21 +196,29 @@ def annotate_clips(
 ) -> Iterator[ClipReport]:
     """Annotate and commit clips in batches over an executor; a report of each as it is settled.
 
-    A batch whose worker keeps dying is split until the clip that kills it is alone, and that one
-    is quarantined.
+    A batch whose worker keeps dying is split until each of its clips is alone. Dask blames every
+    task that waited on a dying worker, so what is alone then runs with nothing beside it, and only
+    a clip that kills its worker even so is quarantined.
     """
     run = partial(annotate_batch, destination=destination, settings=settings)
     waiting = in_groups(specs, settings.execution.clips_per_batch)
+    suspects: list[ClipSpec] = []
     while waiting:
         smaller: list[tuple[ClipSpec, ...]] = []
         for batch, answer in executor.map(run, waiting):
             if not isinstance(answer, WorkerLostError):
                 yield from answer
             elif len(batch) == 1:
-                yield quarantine_clip(batch[0], destination, answer)
+                suspects += batch
             else:
                 smaller += in_groups(batch, (len(batch) + 1) // 2)
         waiting = smaller
+    for suspect in suspects:
+        for _, answer in executor.map(run, [(suspect,)]):
+            if isinstance(answer, WorkerLostError):
+                yield quarantine_clip(suspect, destination, answer)
+            else:
+                yield from answer
 
 
 def release_quarantine(

@@ -1,5 +1,6 @@
 """Where the work runs: this process, a Dask cluster of this machine, or an existing one."""
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -73,6 +74,18 @@ class DaskExecutor:
 
 
 @contextmanager
+def _warnings_only(name: str) -> Iterator[None]:
+    """A logger's news kept to warnings; Prefect would show every line of it in the run's log."""
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+@contextmanager
 def open_executor(cluster: Cluster) -> Iterator[Executor]:
     """The executor of a cluster; one that was started here is closed with the block."""
     match cluster:
@@ -84,6 +97,7 @@ def open_executor(cluster: Cluster) -> Iterator[Executor]:
         case LocalDask(workers=workers):
             count = workers or os.cpu_count() or 1
             with (
+                _warnings_only("distributed"),
                 LocalCluster(n_workers=count, threads_per_worker=1, dashboard_address=None) as dask,
                 Client(dask) as client,
             ):

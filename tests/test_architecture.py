@@ -24,8 +24,16 @@ BELOW["batch"] = BELOW["pipeline"] | {"pipeline"}
 BELOW["collection"] = BELOW["batch"] | {"batch"}
 EVERYTHING_BELOW = BELOW["collection"] | MIDDLE | {"collection"}
 BELOW |= {room: EVERYTHING_BELOW for room in ("evaluation", "training", "viz")}
-BELOW["cli"] = EVERYTHING_BELOW | {"evaluation", "training", "viz", "progress", "terminal"}
+BELOW["cli"] = EVERYTHING_BELOW | {
+    "evaluation",
+    "training",
+    "viz",
+    "progress",
+    "terminal",
+    "tables",
+}
 BELOW["terminal"] = EVERYTHING_BELOW | {"progress"}
+BELOW["tables"] = EVERYTHING_BELOW
 BELOW["progress"] = GROUND | {"collection"}
 BELOW["__init__"] = {"store", "config"}
 TORCH_FREE = ["errors", "types", "config", "video", "store"]

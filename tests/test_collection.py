@@ -101,7 +101,7 @@ def test_the_clip_that_kills_workers_is_found_and_quarantined(tmp_path: Path) ->
     assert len(reports) == len(outcome) == 4
     assert outcome.pop(poison) is Outcome.QUARANTINED
     assert set(outcome.values()) == {Outcome.COMMITTED}
-    assert executor.batches == [4, 2, 2, 1, 1]
+    assert executor.batches == [4, 2, 2, 1, 1, 1]
     (record,) = easi3r.open_dataset(dataset).quarantined
     assert (record.id, record.reason) == (poison, "worker_lost")
 

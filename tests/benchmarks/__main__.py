@@ -29,14 +29,15 @@ from easi3r.video import plan_clips, probe
 def measure(frames: int, repeats: int, device: str) -> tuple[dict[str, float], int]:
     """Median seconds of each stage, and the bytes stored, of one clip of `frames` frames."""
     settings = Settings.parse({"sampling": {"clip_frames": frames}})
-    model = load_checkpoint("nano").to(select_device(device))
+    model = load_checkpoint("nano")
+    model.network.to(select_device(device))
     runs: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory() as folder:
         scene = sample_scene(0, SceneSettings(frames=frames, height=240, width=320))
         video = write_video(render(scene), Path(folder), "bench")
         for repeat in range(repeats + 1):
             destination = f"{folder}/{repeat}.zarr"
-            prepare_dataset(destination, licence=model.licence)
+            prepare_dataset(destination, settings.model_dump_json())
             start = time.perf_counter()
             (spec,) = plan_clips(probe(str(video)), settings.sampling, settings.video)
             planned = time.perf_counter()
@@ -54,7 +55,7 @@ def measure(frames: int, repeats: int, device: str) -> tuple[dict[str, float], i
                 }
             )
     stages = runs[0].keys()
-    return {s: statistics.median(run[s] for run in runs[1:]) for s in stages}, record.size_bytes
+    return {s: statistics.median(run[s] for run in runs[1:]) for s in stages}, record.bytes
 
 
 def main() -> None:
