@@ -2,7 +2,7 @@
 
 import csv
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -96,7 +96,7 @@ def _summary(figures: Figures) -> str:
     )
 
 
-def _append(path: Path, row: dict[str, float]) -> None:
+def _append(path: Path, row: Mapping[str, float | int | str]) -> None:
     new = not path.exists()
     with path.open("a", newline="") as file:
         writer = csv.DictWriter(file, list(row))
@@ -112,4 +112,4 @@ def _truncate(path: Path, steps: int) -> None:
         rows = [row for row in csv.DictReader(file) if int(row["step"]) <= steps]
     path.unlink()
     for row in rows:
-        _append(path, row)  # type: ignore[arg-type]
+        _append(path, row)
