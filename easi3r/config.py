@@ -79,11 +79,12 @@ class SegmentationSettings(_Frozen):
 
 
 class AlignmentSettings(_Frozen):
-    """The solver of METHOD section 6; defaults are the reference's."""
+    """The objective of METHOD section 6, with the reference's weights, and how long to lower it.
 
-    steps: Annotated[int, Field(ge=1)] = 300
-    learning_rate: Annotated[float, Field(gt=0)] = 0.01
-    final_learning_rate: Annotated[float, Field(gt=0)] = 0.001
+    `max_steps` bounds the steps of the solver, which ends sooner where the objective settles.
+    """
+
+    max_steps: Annotated[int, Field(ge=1)] = 100
     shared_focal: bool = True
     min_confidence: Annotated[float, Field(ge=0)] = 1.1
     flow_weight: Annotated[float, Field(ge=0)] = 0.01

@@ -14,7 +14,13 @@ import numpy as np
 import torch
 
 from easi3r.alignment import DISFlow, FlowEstimator, align, estimate_flow
-from easi3r.attention import StatisticsAccumulator, pair_graph, segment, token_masks
+from easi3r.attention import (
+    StatisticsAccumulator,
+    cluster_tokens,
+    pair_graph,
+    segment,
+    token_masks,
+)
 from easi3r.config import ExecutionSettings, Settings
 from easi3r.errors import OutOfMemoryError, SettingsError
 from easi3r.model import DUSt3R, LoadedModel, normalise
@@ -61,6 +67,7 @@ def annotate_clip(
         OutOfMemoryError: the device is too small for `execution.pairs_per_batch`.
     """
     clock = StageClock()
+    known = known or KnownCameras()
     long_side = settings.video.long_side_px or model.config.long_side_px
     with clock.stage("decode"):
         frames = decode(spec, long_side, model.config.patch_size)
@@ -75,6 +82,7 @@ def annotate_clip(
         dynamic_mask=masks.mask.cpu().numpy(),
         reconstruction=reconstruction,
         provenance=provenance(model, settings),
+        scale=known.scale,
         seconds_by_stage=clock.seconds,
     )
 
@@ -102,12 +110,14 @@ def annotate_frames(
     with _inference(network, settings):
         with clock.stage("encoder"):
             features = _encode(network, frames, settings.execution)
+        with clock.stage("segmentation"):
+            clusters = cluster_tokens(features, settings.segmentation)
         with clock.stage("pass 1"):
             statistics = StatisticsAccumulator(graph.frames)
             for edges in _batches(graph, settings.execution):
                 statistics.add(network.key_means(features, edges), edges)
         with clock.stage("segmentation"):
-            steering = segment(statistics.finish(), features, height, width, settings.segmentation)
+            steering = segment(statistics.finish(), clusters, height, width)
         with clock.stage("pass 2"):
             moving = token_masks(steering.mask, network.config.patch_size).flatten(1)
             statistics = StatisticsAccumulator(graph.frames)
@@ -117,12 +127,13 @@ def annotate_frames(
                 statistics.add(key_means, edges)
                 predictions.append(prediction)
         with clock.stage("segmentation"):
-            masks = segment(statistics.finish(), features, height, width, settings.segmentation)
+            masks = segment(statistics.finish(), clusters, height, width)
 
     with clock.stage("alignment"):
         flow = None
         if settings.alignment.flow_weight > 0:
-            flow = estimate_flow(frames.images, masks.mask, graph, flow_estimator)
+            dynamic = masks.mask.cpu().numpy()
+            flow = estimate_flow(frames.images, dynamic, graph, flow_estimator)
         prediction = _concatenate(predictions)
         reconstruction = align(graph, prediction, settings.alignment, known, flow)
     return masks, reconstruction

@@ -10,6 +10,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64, UInt8
@@ -135,10 +136,16 @@ class KnownCameras:
     Attributes:
         intrinsics: per frame, in pixels of the stored resolution.
         camera_to_world: per frame; fixes the scale of the clip too.
+        scale: `metric` where `camera_to_world` is in metres, else `arbitrary`.
     """
 
     intrinsics: Float64[np.ndarray, "frames 3 3"] | None = None
     camera_to_world: Float64[np.ndarray, "frames 4 4"] | None = None
+    scale: Literal["arbitrary", "metric"] = "arbitrary"
+
+    def __post_init__(self) -> None:
+        if self.scale == "metric" and self.camera_to_world is None:
+            raise ValueError("only known poses can make the scale metric")
 
 
 @dataclass(frozen=True)
@@ -150,7 +157,7 @@ class Reconstruction:
         intrinsics: pixels of the stored resolution.
         depth: z in the camera, > 0, in the clip's own unit.
         confidence: the network's, >= 1; 0 where cleaning found the pixel contradicted.
-        loss_history: the objective after each step of the solver.
+        loss_history: the objective after each step of the solver; the start's if it took none.
         quality: named figures, e.g. `final_objective`, `median_reprojection_px`.
     """
 
@@ -194,7 +201,7 @@ class ClipAnnotation:
     dynamic_mask: Bool[np.ndarray, "frames height width"]
     reconstruction: Reconstruction
     provenance: Provenance
-    scale: str = "arbitrary"
+    scale: Literal["arbitrary", "metric"] = "arbitrary"
     seconds_by_stage: dict[str, float] = field(default_factory=dict)
 
     def __len__(self) -> int:

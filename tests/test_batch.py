@@ -19,7 +19,7 @@ from easi3r.store import prepare_dataset
 from easi3r.types import Outcome
 from tests.scenes import write_scenes
 
-SETTINGS = Settings.parse({"video": {"long_side_px": 96}, "alignment": {"steps": 10}})
+SETTINGS = Settings.parse({"video": {"long_side_px": 96}, "alignment": {"max_steps": 10}})
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_a_clip_is_committed_once(tmp_path: Path, dataset: str) -> None:
 def test_a_changed_setting_is_another_result(tmp_path: Path, dataset: str) -> None:
     (video,) = write_scenes(tmp_path, count=1)
     other = SETTINGS.model_copy(
-        update={"alignment": SETTINGS.alignment.model_copy(update={"steps": 11})}
+        update={"alignment": SETTINGS.alignment.model_copy(update={"max_steps": 11})}
     )
     plan = plan_video(str(video), dataset, SETTINGS)
     for settings in (SETTINGS, other):

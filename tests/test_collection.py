@@ -22,7 +22,7 @@ from easi3r.store import prepare_dataset
 from easi3r.types import ClipReport, ClipSpec, Outcome
 from tests.scenes import write_scenes
 
-SETTINGS = Settings.parse({"video": {"long_side_px": 96}, "alignment": {"steps": 10}})
+SETTINGS = Settings.parse({"video": {"long_side_px": 96}, "alignment": {"max_steps": 10}})
 
 
 class Poisoned(InProcess):

@@ -16,7 +16,7 @@ from easi3r.errors import SettingsError
         ({"sampling": {"rate_hz": 5.0, "frame_stride": 2}}, "sampling"),
         ({"model": {"sha256": "abc"}}, "model.sha256"),
         ({"model": {"precision": "float8"}}, "model.precision"),
-        ({"alignment": {"steps": 0}}, "alignment.steps"),
+        ({"alignment": {"max_steps": 0}}, "alignment.max_steps"),
         ({"alignment": {"stepz": 3}}, "alignment.stepz"),
         ({"store": {"mantissa_bits": 24}}, "store.mantissa_bits"),
     ],

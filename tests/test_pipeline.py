@@ -18,7 +18,7 @@ FRAMES = 5
 
 
 def chosen(**groups: dict) -> Settings:
-    groups.setdefault("alignment", {"steps": 20})
+    groups.setdefault("alignment", {"max_steps": 20})
     return Settings.parse(groups)
 
 

@@ -46,10 +46,12 @@ def plan_stages(
             prior_depth=begin.depth[:, pixels.index],
             depth_weight=settings.depth_weight,
         )
-        stages.append(Stage(problem, settings.steps if stride == 1 else settings.steps * 3 // 4))
+        last_step = settings.max_steps if stride == 1 else settings.max_steps * 3 // 4
+        stages.append(Stage(problem, last_step))
     if flow is not None:
         maps_alone = replace(stages[0].problem, flow=None)
-        stages.insert(0, Stage(maps_alone, round(settings.flow_start_fraction * settings.steps)))
+        without_flow = round(settings.flow_start_fraction * settings.max_steps)
+        stages.insert(0, Stage(maps_alone, without_flow))
     return stages
 
 

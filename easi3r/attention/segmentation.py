@@ -24,37 +24,34 @@ _HISTOGRAM_BINS = 256
 
 def segment(
     statistics: AttentionStatistics,
-    features: FrameFeatures,
+    clusters: Int64[Tensor, "frames rows columns"],
     height: int,
     width: int,
-    settings: SegmentationSettings,
 ) -> DynamicMasks:
     """What moves in a clip (METHOD section 4).
 
     Args:
         statistics: of pass 1, or of pass 2 to estimate the masks anew.
-        features: encoder output of the same frames, on the same token grid.
+        clusters: of the same frames' tokens, from `cluster_tokens`; they serve both passes.
         height, width: pixels of the masks.
-        settings: number of clusters and seed.
 
     Raises:
         NonFiniteError: the statistics hold a NaN or an infinity.
     """
-    labels = cluster_tokens(features, settings.clusters, settings.seed)
-    score = smooth_over_clusters(dynamic_map(statistics), labels)
+    score = smooth_over_clusters(dynamic_map(statistics), clusters)
     return threshold_score(score, height, width)
 
 
 def cluster_tokens(
-    features: FrameFeatures, clusters: int, seed: int
+    features: FrameFeatures, settings: SegmentationSettings
 ) -> Int64[Tensor, "frames rows columns"]:
-    """A cluster, 0..clusters-1, for every token of the clip, by scikit-learn's k-means on the CPU.
+    """A cluster, from 0 on, for every token of the clip, by scikit-learn's k-means on the CPU.
 
     Clips with fewer tokens than `clusters`, or fewer distinct ones, use fewer clusters.
     """
     frames, tokens, channels = features.tokens.shape
     points = features.tokens.reshape(frames * tokens, channels).float().cpu().numpy()
-    estimator = KMeans(n_clusters=min(clusters, len(points)), random_state=seed)
+    estimator = KMeans(n_clusters=min(settings.clusters, len(points)), random_state=settings.seed)
     with warnings.catch_warnings():
         # Raised where tokens coincide (a black frame, say): then fewer clusters are what we want.
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -122,6 +122,7 @@ def clip_attributes(annotation: ClipAnnotation, settings: StoreSettings) -> dict
         "owned_start": spec.owned_start,
         "owned_stop": spec.owned_stop,
         "stream_break": spec.stream_break,
+        "timestamps_derived": spec.timestamps_derived,
         "frames_per_second": (len(spec) - 1) / seconds if seconds > 0 else None,
         "image_height": height,
         "image_width": width,

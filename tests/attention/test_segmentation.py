@@ -76,7 +76,8 @@ def test_a_moving_object_is_found_to_the_pixel_of_its_tokens() -> None:
     statistics = AttentionStatistics(1 - level, level, level, 1 - level)
     noise = torch.randn(FRAMES, ROWS, COLUMNS, 16, generator=torch.Generator().manual_seed(0))
     features = features_of(level[..., :1] * 10 + 0.1 * noise)
-    found = segment(statistics, features, 16 * ROWS, 16 * COLUMNS, SegmentationSettings(clusters=2))
+    clusters = cluster_tokens(features, SegmentationSettings(clusters=2))
+    found = segment(statistics, clusters, 16 * ROWS, 16 * COLUMNS)
     assert 0 < found.threshold < 1
     assert found.mask.shape == (FRAMES, 16 * ROWS, 16 * COLUMNS)
     truth = moving.repeat_interleave(16, 1).repeat_interleave(16, 2)
@@ -89,7 +90,8 @@ def test_constant_statistics_give_empty_masks() -> None:
     constant = torch.full((FRAMES, ROWS, COLUMNS, CHANNELS), 0.3)
     statistics = AttentionStatistics(constant, 0 * constant, constant, 0 * constant)
     features = features_of(torch.ones(FRAMES, ROWS, COLUMNS, 16))
-    found = segment(statistics, features, 48, 64, SegmentationSettings())
+    clusters = cluster_tokens(features, SegmentationSettings())
+    found = segment(statistics, clusters, 48, 64)
     assert found.threshold == math.inf
     assert not found.mask.any()
     assert not found.score.any()
@@ -99,15 +101,18 @@ def test_values_that_are_not_finite_are_refused() -> None:
     statistics = random_statistics(0)
     statistics.source_mean[0, 1, 1, 0] = math.nan
     features = features_of(torch.randn(FRAMES, ROWS, COLUMNS, 16))
+    clusters = cluster_tokens(features, SegmentationSettings())
     with pytest.raises(NonFiniteError, match="not finite"):
-        segment(statistics, features, 48, 64, SegmentationSettings())
+        segment(statistics, clusters, 48, 64)
 
 
 def test_clusters_are_shared_by_the_clip_and_repeat_with_the_seed() -> None:
     kinds = torch.randint(0, 5, (FRAMES, ROWS, COLUMNS), generator=torch.Generator().manual_seed(1))
     directions = 10 * torch.eye(5)[kinds]
-    labels = cluster_tokens(features_of(directions), clusters=5, seed=42)
-    assert torch.equal(labels, cluster_tokens(features_of(directions), clusters=5, seed=42))
+    labels = cluster_tokens(features_of(directions), SegmentationSettings(clusters=5, seed=42))
+    assert torch.equal(
+        labels, cluster_tokens(features_of(directions), SegmentationSettings(clusters=5, seed=42))
+    )
     # A bijection between kinds and labels, over all frames together.
     assert len(torch.unique(torch.stack([kinds.flatten(), labels.flatten()]), dim=1).T) == 5
 
@@ -115,13 +120,18 @@ def test_clusters_are_shared_by_the_clip_and_repeat_with_the_seed() -> None:
 @pytest.mark.parametrize("distinct", [1, 3])
 def test_fewer_distinct_tokens_than_clusters(distinct: int) -> None:
     kinds = torch.arange(2 * 3 * 4).reshape(2, 3, 4) % distinct
-    labels = cluster_tokens(features_of(kinds[..., None].float()), clusters=8, seed=0)
+    labels = cluster_tokens(
+        features_of(kinds[..., None].float()), SegmentationSettings(clusters=8, seed=0)
+    )
     assert len(labels.unique()) == distinct
 
 
 def test_fewer_tokens_than_clusters() -> None:
     tokens = torch.randn(1, 2, 2, 3, generator=torch.Generator().manual_seed(0))
-    assert len(cluster_tokens(features_of(tokens), clusters=64, seed=0).unique()) == 4
+    assert (
+        len(cluster_tokens(features_of(tokens), SegmentationSettings(clusters=64, seed=0)).unique())
+        == 4
+    )
 
 
 def test_smoothing_gives_one_score_per_cluster_within_a_frame() -> None:

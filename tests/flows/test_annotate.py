@@ -20,7 +20,7 @@ from tests.scenes import write_scenes
 
 pytestmark = pytest.mark.xdist_group("prefect")
 
-SETTINGS = Settings.parse({"video": {"long_side_px": 96}, "alignment": {"steps": 10}})
+SETTINGS = Settings.parse({"video": {"long_side_px": 96}, "alignment": {"max_steps": 10}})
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -16,7 +16,7 @@ from easi3r.attention import (
     smooth_over_clusters,
     threshold_score,
 )
-from easi3r.config import GraphSettings
+from easi3r.config import GraphSettings, SegmentationSettings
 from easi3r.model import normalise
 from easi3r.tensors import FrameFeatures, KeyMeans, PairGraph
 from tests.golden.comparison import Comparison, compare_arrays, compare_at_most
@@ -69,7 +69,9 @@ def compare_clusters(file: str, arrays: Arrays) -> list[Comparison]:
     _, rows, columns, _ = arrays["features"].shape
     tokens = torch.from_numpy(arrays["features"]).flatten(1, 2)
     clusters = int(reference.max()) + 1
-    ours = cluster_tokens(FrameFeatures(tokens, rows, columns), clusters, seed=42).numpy()
+    ours = cluster_tokens(
+        FrameFeatures(tokens, rows, columns), SegmentationSettings(clusters=clusters)
+    ).numpy()
     least = inertia(arrays["features"], reference)
     excess = inertia(arrays["features"], ours) - least
     # As many clusters as distinct tokens leave no inertia: then any excess is too much.
@@ -140,7 +142,7 @@ def labels_of(path: Path, arrays: Arrays) -> np.ndarray:
         raise ValueError(f"{path}: no cluster labels, and no network beside it to find them with")
     with torch.no_grad():
         features = found.network.encode(normalise(torch.from_numpy(arrays["images"])))
-    return cluster_tokens(features, clusters=64, seed=42).numpy()
+    return cluster_tokens(features, SegmentationSettings()).numpy()
 
 
 def inertia(features: np.ndarray, labels: np.ndarray) -> float:
