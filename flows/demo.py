@@ -6,10 +6,12 @@ Offline and on the CPU: the flow runs on an ephemeral Prefect server and a local
 import argparse
 import shutil
 from pathlib import Path
+from typing import cast
 
 from rich.console import Console
 
 import easi3r
+from easi3r.collection import RunSummary
 from easi3r.config import Settings
 from easi3r.evaluation import ClipScores, Truth, evaluate_clip, scores_table
 from easi3r.synthetic import SceneSettings, read_truth, render, sample_scene, write_clip
@@ -56,7 +58,8 @@ def main() -> None:
     with console.status(f"rendering {arguments.scenes} scenes"):
         render_collection(videos, arguments.scenes, arguments.frames)
     settings = Settings.parse({"execution": {"clips_per_batch": 1}})
-    summary = annotate_collection(str(videos), str(store), settings, LocalDask())
+    # Prefect unwraps the state that a flow returns, which its annotations do not say.
+    summary = cast(RunSummary, annotate_collection(str(videos), str(store), settings, LocalDask()))
 
     dataset = easi3r.open_dataset(str(store))
     console.print(scores_table(score_collection(dataset)))
