@@ -12,6 +12,7 @@ from easi3r.alignment.flow import FlowTerm
 from easi3r.alignment.problem import Pixels, State
 from easi3r.alignment.terms import MOTION, FrameTerms
 from easi3r.config import AlignmentSettings
+from easi3r.geometry.tensor_cameras import lengths
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class FlowResidual:
         gated = []
         for frame, flows in enumerate(self.frames):
             induced = induced_flow(flows, state, frame, position)
-            near = induced.residual.norm(dim=1) <= self.max_error_px
+            near = lengths(induced.residual) <= self.max_error_px
             gated.append(replace(flows, weight=flows.weight * (near & induced.visible)))
             total += flow_value(gated[-1], state, frame, position)
             count += 2 * int(gated[-1].weight.count_nonzero())

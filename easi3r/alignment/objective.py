@@ -13,6 +13,7 @@ from easi3r.alignment.start import PAIR_SCALE, register_pairs
 from easi3r.alignment.terms import WeightedMotions
 from easi3r.geometry import world_point_map
 from easi3r.geometry.similarity import Similarity
+from easi3r.geometry.tensor_cameras import lengths
 from easi3r.tensors import PairGraph, PairPrediction
 
 SOFTENING = 1e-3
@@ -70,7 +71,7 @@ def _value(
     target: Float32[Tensor, "pairs 3 points"],
     weight: Float32[Tensor, "pairs points"],
 ) -> float:
-    return float((weight * (target - pair.columns(source)).norm(dim=1)).sum(dtype=torch.float64))
+    return float((weight * lengths(target - pair.columns(source))).sum(dtype=torch.float64))
 
 
 def _tied_step(
@@ -82,7 +83,7 @@ def _tied_step(
     """One re-weighted least-squares step; a Lagrange multiplier keeps the mean log scale."""
     points = pair.columns(source)
     residual = target - points
-    distance = residual.norm(dim=1)
+    distance = lengths(residual)
     softening = SOFTENING * distance.mean()
     motions = WeightedMotions(points, weight / distance.clamp_min(softening))
     pull = motions.pull(residual).sum(2, dtype=torch.float64)

@@ -6,6 +6,7 @@ import torch
 from easi3r.alignment.flow_residual import FlowResidual, induced_flow
 from easi3r.alignment.problem import State
 from easi3r.alignment.system import Problem
+from easi3r.geometry.tensor_cameras import lengths
 
 
 def alignment_figures(problem: Problem, begin: State, end: State) -> dict[str, float]:
@@ -41,7 +42,7 @@ def reprojection_error(problem: Problem, state: State) -> float:
         depth = torch.where(front, points[:, 2:], 1.0)
         landing = points[:, :2] / depth * state.focal[frame].float()[:, None]
         offset = landing + (state.principal[frame][:, None] - problem.pixels.position).float()
-        error = torch.where(front[:, 0], offset.norm(dim=1), torch.inf)
+        error = torch.where(front[:, 0], lengths(offset), torch.inf)
         errors.append(error.flatten().cpu().numpy())
     return float(np.median(np.concatenate(errors)))
 
@@ -51,7 +52,7 @@ def static_flow_error(problem: Problem, flow: FlowResidual, state: State) -> flo
     errors = []
     for frame, flows in enumerate(flow.frames):
         induced = induced_flow(flows, state, frame, problem.pixels.position)
-        error = induced.residual.norm(dim=1)[(flows.weight > 0) & induced.visible]
+        error = lengths(induced.residual)[(flows.weight > 0) & induced.visible]
         errors.append(error.cpu().numpy())
     together = np.concatenate(errors)
     return float(np.median(together)) if len(together) else float("nan")

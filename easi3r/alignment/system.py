@@ -22,6 +22,7 @@ from easi3r.alignment.flow_residual import (
 from easi3r.alignment.problem import FrameMaps, Pixels, State
 from easi3r.alignment.smoothness import Smoothness
 from easi3r.alignment.terms import MOTION, FrameTerms, adjoint, map_terms
+from easi3r.geometry.tensor_cameras import lengths
 
 NEAREST = 1e-3
 """No depth falls below this fraction of the median its frame started with."""
@@ -66,7 +67,7 @@ class Problem:
         for frame, maps in enumerate(self.maps):
             points, _ = maps.in_camera(state, frame)
             rays = state.rays(frame, self.pixels.position)
-            distance = (state.depth[frame] * rays - points).norm(dim=1)
+            distance = lengths(state.depth[frame] * rays - points)
             total += float((maps.weight * distance).sum(dtype=torch.float64))
         return total
 

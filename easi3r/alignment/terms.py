@@ -12,7 +12,7 @@ from jaxtyping import Float32, Float64
 from torch import Tensor
 
 from easi3r.alignment.problem import FrameMaps
-from easi3r.geometry.tensor_cameras import cross_matrix
+from easi3r.geometry.tensor_cameras import cross_matrix, lengths
 
 MOTION = 7
 """Numbers of a small motion: shift (3), turn (3), log scale or log focal (1)."""
@@ -126,7 +126,7 @@ def map_terms(
         softening: a distance below it counts as it, which bounds the curvature.
     """
     residual = depth * rays - points
-    distance = torch.linalg.vector_norm(residual, dim=1)
+    distance = lengths(residual)
     motions = WeightedMotions(points, maps.weight / distance.clamp_min(softening))
     weight = motions.weight.sum(0)
     force = (motions.weight[:, None] * residual).sum(0)

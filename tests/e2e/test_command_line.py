@@ -38,7 +38,7 @@ def check_with_plain_libraries(dataset: str, path: str, frames: int) -> None:
         assert group[name].metadata.dimension_names == clip[name].dims, name
     assert clip["dynamic_mask"].dtype == bool
     assert clip["time"].attrs.get("units", clip["time"].encoding.get("units")) == "s"
-    assert clip.attrs["weights_licence"] == "Apache-2.0"
+    assert clip.attrs["licence"] == clip.attrs["provenance"]["weights_licence"] == "Apache-2.0"
 
     depth = clip["depth"].to_numpy().astype(np.float64)
     intrinsics, pose = clip["intrinsics"].to_numpy(), clip["camera_to_world"].to_numpy()
