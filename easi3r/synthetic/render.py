@@ -99,9 +99,7 @@ def _shade(scene: Scene, hits: Hits, noise: torch.Generator) -> UInt8[Tensor, "r
     albedo = _albedo(scene, hits)
     pixels = scene.settings.height * scene.settings.width
     frame = torch.arange(len(scene)).repeat_interleave(pixels)
-    camera = torch.from_numpy(scene.camera_to_room).float()
-    rays = _room_points(scene, hits, camera)
-    to_light = torch.from_numpy(scene.light).float() - rays
+    to_light = torch.from_numpy(scene.light).float() - _room_points(scene, hits)
     cosine = (to_light * hits.normal).sum(1) / to_light.norm(dim=1).clamp(min=1e-3)
     light = scene.ambient + (1 - scene.ambient) * cosine.clamp(min=0)
     gain = torch.from_numpy(scene.exposure).float()[frame] * light
@@ -110,7 +108,7 @@ def _shade(scene: Scene, hits: Hits, noise: torch.Generator) -> UInt8[Tensor, "r
     return colour.round_().clamp_(0, 255).to(torch.uint8)
 
 
-def _room_points(scene: Scene, hits: Hits, camera: Tensor) -> Tensor:
+def _room_points(scene: Scene, hits: Hits) -> Float32[Tensor, "rays 3"]:
     settings = scene.settings
     points = back_project(
         hits.depth.reshape(-1, settings.height, settings.width).numpy(),
