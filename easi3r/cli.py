@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from easi3r.config import Settings
 from easi3r.errors import Easi3RError, SettingsError
@@ -31,7 +32,9 @@ def main() -> NoReturn:
         app()
     except Easi3RError as error:
         errors.print(
-            f"[bold red]error[/] ({error.reason}) {error}", soft_wrap=True, highlight=False
+            f"[bold red]error[/] ({error.reason}) {escape(str(error))}",
+            soft_wrap=True,
+            highlight=False,
         )
         sys.exit(2)
     raise AssertionError("unreachable: typer exits")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from rich.markup import escape
 from rich.table import Table
 
 from easi3r.store import CommitRecord, QuarantineRecord
@@ -15,7 +16,7 @@ def clips_table(clips: Sequence[CommitRecord], limit: int) -> Table:
     for record in clips[:limit]:
         table.add_row(
             record.clip_id,
-            record.video_url,
+            escape(record.video_url),
             f"{record.owned_start}..{record.owned_stop - 1}",
             f"{record.start_seconds:.2f}..{record.stop_seconds:.2f}",
             f"{record.width}x{record.height}",
@@ -31,7 +32,7 @@ def quarantine_table(records: Sequence[QuarantineRecord], limit: int) -> Table:
     for heading in ("id", "reason", "times", "message"):
         table.add_column(heading, overflow="fold")
     for record in records[:limit]:
-        table.add_row(record.id, record.reason, str(record.count), record.message)
+        table.add_row(record.id, record.reason, str(record.count), escape(record.message))
     return table
 
 

@@ -5,6 +5,7 @@ from types import TracebackType
 
 from rich import progress as rich_progress
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from easi3r.batch import VideoPlan
@@ -48,7 +49,7 @@ class TerminalProgress(Watcher):
         """See `Watcher`."""
         if listing.ignored:
             ignored = ", ".join(f"{n} {suffix}" for suffix, n in sorted(listing.ignored.items()))
-            self._console.print(f"[yellow]not media, ignored:[/] {ignored}")
+            self._console.print(f"[yellow]not media, ignored:[/] {escape(ignored)}")
         self._bar = self._bars.add_task("probing", total=len(listing.urls), status="")
 
     def probed(self, plan: VideoPlan) -> None:
@@ -100,7 +101,7 @@ def summary_table(summary: RunSummary) -> Table:
         if trouble or len(by_video) <= LARGEST_TABLE:
             counts = [sum(r.outcome is outcome for r in reports) for outcome in Outcome]
             table.add_row(
-                url,
+                escape(url),
                 *(str(count or "") for count in counts),
                 str(sum(report.frames for report in reports)),
                 ", ".join(reasons),
