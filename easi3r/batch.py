@@ -8,12 +8,14 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TypeVar
 
 from easi3r.config import ExecutionSettings, Settings
 from easi3r.errors import (
+    ChangedVideoError,
     CheckpointError,
+    NotADatasetError,
     OutOfMemoryError,
     SettingsError,
     TransientError,
@@ -23,6 +25,7 @@ from easi3r.model import LoadedModel, load_checkpoint
 from easi3r.pipeline import annotate_clip, select_device
 from easi3r.store import (
     is_committed,
+    open_dataset,
     quarantine,
     quarantine_id_of_video,
     quarantine_record,
@@ -30,12 +33,12 @@ from easi3r.store import (
     write_clip,
 )
 from easi3r.types import ClipReport, ClipSpec, Outcome
-from easi3r.video import plan_clips, probe
+from easi3r.video import hash_content, plan_clips, probe
 
 Answer = TypeVar("Answer")
 
 # Errors about the run, not about one input: every clip would meet them, so the run stops.
-RUN_ERRORS = (CheckpointError, SettingsError, UnwritableDestinationError)
+RUN_ERRORS = (CheckpointError, NotADatasetError, SettingsError, UnwritableDestinationError)
 
 
 @dataclass(frozen=True)
@@ -68,14 +71,25 @@ def annotate_batch(
     """Annotate and commit some clips with one warm model; skips those already committed.
 
     Raises:
-        CheckpointError, SettingsError, UnwritableDestinationError: about the run, not a clip.
+        CheckpointError, NotADatasetError, SettingsError, UnwritableDestinationError: about the
+            run, not a clip; so are transient errors that keep the weights from loading.
     """
-    model = _warm_model(settings.model.weights, settings.model.sha256, settings.execution.device)
-    return tuple(_annotate_one(spec, destination, settings, model) for spec in specs)
+
+    def get_ready(execution: ExecutionSettings) -> LoadedModel:
+        open_dataset(destination)  # it must be seen from here too, before anything is written
+        return _warm_model(settings.model.weights, settings.model.sha256, execution.device)
+
+    model = with_retries(get_ready, settings.execution)
+    content = cache(hash_content)  # a video is read for its hash once a batch, not once a clip
+    return tuple(_annotate_one(spec, destination, settings, model, content) for spec in specs)
 
 
 def _annotate_one(
-    spec: ClipSpec, destination: str, settings: Settings, model: LoadedModel
+    spec: ClipSpec,
+    destination: str,
+    settings: Settings,
+    model: LoadedModel,
+    content: Callable[[str], tuple[str, int]],
 ) -> ClipReport:
     start = time.perf_counter()
     result = result_id(spec.clip_id, model.sha256, settings.digest)
@@ -83,6 +97,9 @@ def _annotate_one(
     def run(execution: ExecutionSettings) -> ClipReport:
         if is_committed(destination, spec.clip_id, result):
             return _report(spec, Outcome.SKIPPED, "already_committed")
+        if content(spec.video_url)[0] != spec.video_fingerprint:
+            problem = "its bytes are no longer those that were planned"
+            raise ChangedVideoError(spec.video_url, problem, "Run again, which plans it anew")
         chosen = settings.model_copy(update={"execution": execution})
         annotation = annotate_clip(spec, model, chosen)
         written = write_clip(destination, annotation, settings.store)
@@ -102,7 +119,7 @@ def _annotate_one(
     except TransientError as error:
         return _report(spec, Outcome.FAILED, error.reason, str(error))
     except Exception as error:  # recorded with its traceback: one clip never takes the run down
-        return quarantine_clip(spec, destination, error)
+        return quarantine_clip(spec, destination, error, str(model.device))
 
 
 def quarantine_video(url: str, destination: str, error: BaseException) -> ClipReport:
@@ -112,10 +129,16 @@ def quarantine_video(url: str, destination: str, error: BaseException) -> ClipRe
     return ClipReport(record.id, url, Outcome.QUARANTINED, record.reason, record.message)
 
 
-def quarantine_clip(spec: ClipSpec, destination: str, error: BaseException) -> ClipReport:
+def quarantine_clip(
+    spec: ClipSpec, destination: str, error: BaseException, device: str = "unknown"
+) -> ClipReport:
     """Record why a clip has no result."""
     record = quarantine_record(
-        spec.clip_id, spec.video_url, error, video_fingerprint=spec.video_fingerprint
+        spec.clip_id,
+        spec.video_url,
+        error,
+        video_fingerprint=spec.video_fingerprint,
+        device=device,
     )
     quarantine(destination, record)
     return _report(spec, Outcome.QUARANTINED, record.reason, record.message)

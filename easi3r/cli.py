@@ -81,8 +81,7 @@ def annotate(
                 "frame_stride": stride,
                 "rate_hz": rate_hz,
             },
-            # One clip a batch: each is shown as soon as it is committed.
-            "execution": {"device": device, "clips_per_batch": 1},
+            "execution": {"device": device},
         },
     )
     # Imported here: torch takes seconds, and the other commands do without.
@@ -143,6 +142,8 @@ def _settings(file: Path | None, options: dict[str, dict[str, Any]]) -> Settings
         given = {name: value for name, value in given.items() if value is not None}
         if given:
             values[group] = {**values.get(group, {}), **given}
+    # One clip a batch unless the file says otherwise: each is shown as soon as it is committed.
+    values["execution"] = {"clips_per_batch": 1, **values.get("execution", {})}
     return Settings.parse(values)
 
 

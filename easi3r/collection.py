@@ -4,6 +4,7 @@ What a supervisor runs, over any `Executor`: in this process here, on Dask under
 specs and reports cross an executor; data goes through the store.
 """
 
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -24,9 +25,12 @@ from easi3r.errors import WorkerLostError
 from easi3r.model import load_checkpoint
 from easi3r.store import (
     clear_quarantine,
+    committed_results,
     prepare_dataset,
     quarantine_id_of_video,
-    read_quarantine,
+    quarantined_ids,
+    result_id,
+    result_name,
 )
 from easi3r.types import ClipReport, ClipSpec, Outcome
 from easi3r.video import Listing, list_videos
@@ -131,8 +135,9 @@ def annotate_collection(
     start = time.monotonic()
     executor = executor or InProcess()
     watcher = watcher or Watcher()
+    destination = absolute_location(destination)
+    listing = list_videos(absolute_location(source))
     settings = prepare(destination, settings)
-    listing = list_videos(source)
     watcher.listed(listing)
     plan = plan_collection(listing.urls, destination, settings, executor, watcher)
     watcher.planned(plan)
@@ -142,6 +147,14 @@ def annotate_collection(
         reports.append(report)
     release_quarantine(destination, plan, reports)
     return RunSummary(tuple(reports), time.monotonic() - start)
+
+
+def absolute_location(location: str) -> str:
+    """A URL as it is; a local path made absolute, so that it means the same in every process."""
+    if "://" in location or "::" in location:
+        return location
+    absolute = os.path.abspath(location)
+    return f"{absolute}/" if location.endswith("/") else absolute
 
 
 def prepare(destination: str, settings: Settings) -> Settings:
@@ -171,9 +184,9 @@ def plan_collection(
     watcher = watcher or Watcher()
     planned: dict[str, VideoPlan] = {}
     probe_one = partial(plan_video, destination=destination, settings=settings)
-    for url, plan in executor.map(probe_one, urls):
+    for url, plan in map_suspects_alone(executor, probe_one, urls):
         if isinstance(plan, WorkerLostError):
-            plan = VideoPlan(url, (), quarantine_video(url, destination, plan))
+            plan = VideoPlan(url, (), quarantine_video(url, destination, plan.about(url)))
         planned[url] = plan
         watcher.probed(plan)
 
@@ -196,40 +209,62 @@ def annotate_clips(
 ) -> Iterator[ClipReport]:
     """Annotate and commit clips in batches over an executor; a report of each as it is settled.
 
-    A batch whose worker keeps dying is split until each of its clips is alone. Dask blames every
-    task that waited on a dying worker, so what is alone then runs with nothing beside it, and only
-    a clip that kills its worker even so is quarantined.
+    What is committed already is told from one listing and not sent out. A batch whose worker keeps
+    dying is run again clip by clip, and a clip that kills its worker even when alone is
+    quarantined.
+
+    Args:
+        settings: with the weights' hash pinned, as `prepare` returns them.
     """
+    committed = committed_results(destination)
+    waiting: list[ClipSpec] = []
+    for spec in specs:
+        result = result_id(spec.clip_id, settings.model.sha256 or "", settings.digest)
+        if result_name(spec.clip_id, result) in committed:
+            yield ClipReport(spec.clip_id, spec.video_url, Outcome.SKIPPED, "already_committed")
+        else:
+            waiting.append(spec)
+
     run = partial(annotate_batch, destination=destination, settings=settings)
-    waiting = in_groups(specs, settings.execution.clips_per_batch)
-    suspects: list[ClipSpec] = []
-    while waiting:
-        smaller: list[tuple[ClipSpec, ...]] = []
-        for batch, answer in executor.map(run, waiting):
-            if not isinstance(answer, WorkerLostError):
-                yield from answer
-            elif len(batch) == 1:
-                suspects += batch
-            else:
-                smaller += in_groups(batch, (len(batch) + 1) // 2)
-        waiting = smaller
+    suspects: list[tuple[ClipSpec, ...]] = []
+    for batch, answer in executor.map(run, in_groups(waiting, settings.execution.clips_per_batch)):
+        if isinstance(answer, WorkerLostError):
+            suspects += in_groups(batch, 1)
+        else:
+            yield from answer
+    for (spec,), answer in map_suspects_alone(executor, run, suspects):
+        if isinstance(answer, WorkerLostError):
+            yield quarantine_clip(spec, destination, answer.about(spec.clip_id))
+        else:
+            yield from answer
+
+
+def map_suspects_alone(
+    executor: Executor, function: Callable[[Item], Answer], items: Sequence[Item]
+) -> Iterator[tuple[Item, Answer | WorkerLostError]]:
+    """As `Executor.map`, but what lost its worker runs once more with nothing beside it.
+
+    Dask blames every task that waited on a dying worker, the innocent too.
+    """
+    suspects: list[Item] = []
+    for item, answer in executor.map(function, items):
+        if isinstance(answer, WorkerLostError):
+            suspects.append(item)
+        else:
+            yield item, answer
     for suspect in suspects:
-        for _, answer in executor.map(run, [(suspect,)]):
-            if isinstance(answer, WorkerLostError):
-                yield quarantine_clip(suspect, destination, answer)
-            else:
-                yield from answer
+        yield from executor.map(function, [suspect])
 
 
 def release_quarantine(
     destination: str, plan: CollectionPlan, reports: Sequence[ClipReport]
 ) -> None:
     """Remove the quarantine records of inputs that this run got a result from."""
-    settled = {r.subject for r in reports if r.outcome in (Outcome.COMMITTED, Outcome.SKIPPED)}
+    troubled = {r.subject for r in reports if r.outcome in (Outcome.QUARANTINED, Outcome.FAILED)}
+    settled = {report.subject for report in reports}
     settled |= {quarantine_id_of_video(spec.video_url) for spec in plan.specs}
-    for record in read_quarantine(destination):
-        if record.id in settled:
-            clear_quarantine(destination, record.id)
+    for record_id in quarantined_ids(destination) & (settled - troubled):
+        clear_quarantine(destination, record_id)
 
 
 def in_groups(items: Sequence[Item], size: int) -> list[tuple[Item, ...]]:

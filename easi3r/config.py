@@ -55,12 +55,13 @@ class VideoSettings(_Frozen):
 class GraphSettings(_Frozen):
     """Which pairs of frames are run (METHOD section 2).
 
-    `strided_window`: offsets 1, 3, .., 2*window-1; `window`: offsets 1..window; `complete`: every
-    pair; `star`: every frame with frame 0. Always both directions.
+    `window`: `window` offsets, 1, 1 + stride, 1 + 2 * stride ..; `complete`: every pair; `star`:
+    every frame with frame 0. Always both directions.
     """
 
-    kind: Literal["strided_window", "window", "complete", "star"] = "strided_window"
+    kind: Literal["window", "complete", "star"] = "window"
     window: Annotated[int, Field(ge=1)] = 5
+    stride: Annotated[int, Field(ge=1)] = 2
 
 
 class ModelSettings(_Frozen):
@@ -138,7 +139,9 @@ class Settings(_Frozen):
             first = error.errors()[0]
             name = ".".join(str(part) for part in first["loc"]) or "settings"
             problem = f"{first['msg']} (got {first.get('input')!r})"
-            raise SettingsError(name, problem, "See `easi3r settings` for ranges") from error
+            raise SettingsError(
+                name, problem, "See `easi3r settings --schema` for ranges"
+            ) from error
 
     @property
     def digest(self) -> str:

@@ -27,6 +27,10 @@ class Easi3RError(Exception):
     def __str__(self) -> str:
         return f"{self.subject}: {self.problem}. {self.remedy}."
 
+    def about(self, subject: str) -> "Easi3RError":
+        """The same problem told of a subject that only the caller knows."""
+        return type(self)(subject, self.problem, self.remedy)
+
 
 class PermanentError(Easi3RError):
     """The same input fails again: quarantine it and go on."""

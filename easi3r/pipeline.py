@@ -32,22 +32,31 @@ from easi3r.types import (
     KnownCameras,
     Provenance,
     Reconstruction,
+    digest,
 )
 from easi3r.video import decode
 
 
 @dataclass
 class StageClock:
-    """Seconds spent in each named stage of one clip."""
+    """Seconds spent in each named stage of one clip, the device's work included."""
 
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Add the time of the block to `name`."""
-        start = time.perf_counter()
-        yield
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+        start = self._now()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + self._now() - start
+
+    def _now(self) -> float:
+        if self.device.type == "cuda":  # its work is queued, not done, when a call returns
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter()
 
 
 def annotate_clip(
@@ -63,10 +72,11 @@ def annotate_clip(
 
     Raises:
         VideoError: the frames cannot be read.
-        DegenerateGeometryError: the predictions allow no cameras.
+        NonFiniteError, DegenerateGeometryError, DisconnectedGraphError: the predictions allow no
+            cameras.
         OutOfMemoryError: the device is too small for `execution.pairs_per_batch`.
     """
-    clock = StageClock()
+    clock = StageClock(model.device)
     known = known or KnownCameras()
     long_side = settings.video.long_side_px or model.config.long_side_px
     with clock.stage("decode"):
@@ -81,8 +91,8 @@ def annotate_clip(
         dynamic_score=masks.score.float().cpu().numpy(),
         dynamic_mask=masks.mask.cpu().numpy(),
         reconstruction=reconstruction,
-        provenance=provenance(model, settings),
-        scale=known.scale,
+        provenance=provenance(model, settings, known),
+        scale=known.annotated_scale,
         seconds_by_stage=clock.seconds,
     )
 
@@ -100,13 +110,34 @@ def annotate_frames(
     Args:
         flow_estimator: optical flow for the alignment; None takes OpenCV's DIS flow.
         clock: receives the seconds of each stage.
+
+    Returns:
+        The masks of pass 2, at the frames' resolution; cameras, depths and confidences in the
+        world of the first frame's camera, or in that of the known poses.
+
+    Raises:
+        As `annotate_clip`, but for errors of the video.
     """
     clock = clock or StageClock()
     known = known or KnownCameras()
     flow_estimator = flow_estimator or DISFlow()
-    height, width = frames.images.shape[1:3]
     graph = pair_graph(len(frames), settings.graph)
+    with _out_of_memory_named(network, settings.execution):
+        masks, prediction = _two_passes(frames, network, settings, graph, clock)
+        with clock.stage("alignment"):
+            flow = None
+            if settings.alignment.flow_weight > 0:
+                dynamic = masks.mask.cpu().numpy()
+                flow = estimate_flow(frames.images, dynamic, graph, flow_estimator)
+            reconstruction = align(graph, prediction, settings.alignment, known, flow)
+    return masks, reconstruction
 
+
+def _two_passes(
+    frames: Frames, network: DUSt3R, settings: Settings, graph: PairGraph, clock: StageClock
+) -> tuple[DynamicMasks, PairPrediction]:
+    """What moves, read from the second pass, and what that pass predicts of every pair."""
+    height, width = frames.images.shape[1:3]
     with _inference(network, settings):
         with clock.stage("encoder"):
             features = _encode(network, frames, settings.execution)
@@ -128,27 +159,21 @@ def annotate_frames(
                 predictions.append(prediction)
         with clock.stage("segmentation"):
             masks = segment(statistics.finish(), clusters, height, width)
-
-    with clock.stage("alignment"):
-        flow = None
-        if settings.alignment.flow_weight > 0:
-            dynamic = masks.mask.cpu().numpy()
-            flow = estimate_flow(frames.images, dynamic, graph, flow_estimator)
-        prediction = _concatenate(predictions)
-        reconstruction = align(graph, prediction, settings.alignment, known, flow)
-    return masks, reconstruction
+        return masks, _concatenate(predictions)
 
 
-def provenance(model: LoadedModel, settings: Settings) -> Provenance:
-    """Where annotations of this model and these settings come from."""
+def provenance(model: LoadedModel, settings: Settings, known: KnownCameras) -> Provenance:
+    """Where annotations of this model, these settings and these known cameras come from."""
+    known_digest = known.digest
+    settings_digest = digest([settings.digest, known_digest]) if known_digest else settings.digest
     return Provenance(
         weights_name=model.name,
         weights_sha256=model.sha256,
         weights_licence=model.licence,
         code_version=version("easi3r"),
-        settings_digest=settings.digest,
+        settings_digest=settings_digest,
         settings_json=settings.model_dump_json(),
-        device=str(next(model.network.parameters()).device),
+        device=str(model.device),
     )
 
 
@@ -171,21 +196,32 @@ def select_device(name: str) -> torch.device:
 
 @contextmanager
 def _inference(network: DUSt3R, settings: Settings) -> Iterator[None]:
-    """No gradients, the precision of the settings, and running out of memory as our own error."""
-    device = next(network.parameters()).device
+    """No gradients, and exactly the precision asked for."""
+    device = network.mask_token.device
     lower = settings.model.precision == "bfloat16"
+    with (
+        torch.no_grad(),
+        torch.autocast(device.type, torch.bfloat16, enabled=lower),
+        # torch lets convolutions round float32 to TF32 unless told otherwise.
+        torch.backends.cudnn.flags(enabled=True, allow_tf32=lower),
+    ):
+        yield
+
+
+@contextmanager
+def _out_of_memory_named(network: DUSt3R, execution: ExecutionSettings) -> Iterator[None]:
+    """Running out of device memory as our own, transient error."""
     try:
-        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=lower):
-            yield
+        yield
     except torch.OutOfMemoryError as error:
-        pairs = settings.execution.pairs_per_batch
+        problem = f"out of memory with {execution.pairs_per_batch} pairs in flight"
         remedy = "Lower execution.pairs_per_batch, video.long_side_px or sampling.clip_frames"
-        raise OutOfMemoryError(str(device), f"out of memory at {pairs} pairs", remedy) from error
+        raise OutOfMemoryError(str(network.mask_token.device), problem, remedy) from error
 
 
 def _encode(network: DUSt3R, frames: Frames, execution: ExecutionSettings) -> FrameFeatures:
     """Features of all frames; a pair in flight is two frames, so as many frames as two per pair."""
-    device = next(network.parameters()).device
+    device = network.mask_token.device
     images = torch.from_numpy(frames.images)
     parts = [
         network.encode(normalise(batch.to(device)))

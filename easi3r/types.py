@@ -147,6 +147,21 @@ class KnownCameras:
         if self.scale == "metric" and self.camera_to_world is None:
             raise ValueError("only known poses can make the scale metric")
 
+    @property
+    def digest(self) -> str | None:
+        """SHA-256, hex, of what is known; None where nothing is."""
+        if self.intrinsics is None and self.camera_to_world is None:
+            return None
+        arrays = (self.intrinsics, self.camera_to_world)
+        return digest([None if array is None else array.tolist() for array in arrays])
+
+    @property
+    def annotated_scale(self) -> Literal["arbitrary", "metric"]:
+        """The scale of a clip annotated with these: a camera that stands still gives none."""
+        if self.camera_to_world is None or not np.ptp(self.camera_to_world[:, :3, 3], axis=0).any():
+            return "arbitrary"
+        return self.scale
+
 
 @dataclass(frozen=True)
 class Reconstruction:
@@ -187,6 +202,7 @@ class ClipAnnotation:
     """Everything known about one clip, as the store writes it.
 
     Attributes:
+        images_shape: (height, width) of the stored resolution, in pixels.
         dynamic_score: motion score per token, 0..1.
         dynamic_mask: True where something moves.
         scale: `arbitrary`, or `metric` where known poses in metres fixed it.

@@ -14,7 +14,7 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed, State
 from pydantic import Field
 
-from easi3r.collection import RunSummary, in_groups
+from easi3r.collection import RunSummary, absolute_location, in_groups
 from easi3r.config import Settings
 from easi3r.types import Outcome
 from tasks.annotate import (
@@ -50,8 +50,9 @@ def annotate_collection(
     """
     start = time.monotonic()
     logger = get_run_logger()
+    destination = absolute_location(destination)
+    listing = list_collection(absolute_location(source))
     pinned = prepare(destination, settings)
-    listing = list_collection(source)
     if listing.ignored:
         logger.warning("not videos, ignored: %s", listing.ignored)
     with open_executor(cluster) as executor:

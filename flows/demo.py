@@ -53,7 +53,8 @@ def main() -> None:
     arguments = parser.parse_args()
     console = Console()
     videos, store, sheet = (arguments.out / name for name in ("videos", "clips.zarr", "clip.png"))
-    shutil.rmtree(arguments.out, ignore_errors=True)
+    for earlier in (videos, store):  # an earlier demo's; nothing else in the folder is touched
+        shutil.rmtree(earlier, ignore_errors=True)
 
     with console.status(f"rendering {arguments.scenes} scenes"):
         render_collection(videos, arguments.scenes, arguments.frames)

@@ -4,9 +4,10 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from distributed import Client, KilledWorker, LocalCluster, as_completed
+import torch
+from distributed import Client, KilledWorker, Nanny, Scheduler, SpecCluster, as_completed
 from pydantic import BaseModel, ConfigDict, Field
 
 from easi3r.collection import Executor, InProcess
@@ -27,7 +28,10 @@ class ThisProcess(_Cluster):
 
 
 class LocalDask(_Cluster):
-    """A Dask cluster of this machine, started for the run. `workers` None: one per core."""
+    """A Dask cluster of this machine, started for the run.
+
+    `workers` None: one per GPU, or one per core where there is none. Each sees one GPU at most.
+    """
 
     kind: Literal["local_dask"] = "local_dask"
     workers: Annotated[int, Field(ge=1)] | None = None
@@ -66,7 +70,8 @@ class DaskExecutor:
                 try:
                     answer = future.result()
                 except KilledWorker as error:
-                    yield item, WorkerLostError(str(item), str(error), "Look at the worker's log")
+                    remedy = "Look at the log of the worker; run the input alone"
+                    yield item, WorkerLostError("a task", str(error), remedy)
                 else:
                     yield item, answer
         finally:
@@ -95,10 +100,23 @@ def open_executor(cluster: Cluster) -> Iterator[Executor]:
             with Client(address) as client:
                 yield DaskExecutor(client)
         case LocalDask(workers=workers):
-            count = workers or os.cpu_count() or 1
+            gpus = torch.cuda.device_count()
+            count = workers or gpus or os.cpu_count() or 1
             with (
                 _warnings_only("distributed"),
-                LocalCluster(n_workers=count, threads_per_worker=1, dashboard_address=None) as dask,
+                SpecCluster(
+                    scheduler={"cls": Scheduler, "options": {"dashboard_address": None}},
+                    workers=dict(enumerate(worker_specs(count, gpus))),
+                ) as dask,
                 Client(dask) as client,
             ):
                 yield DaskExecutor(client)
+
+
+def worker_specs(workers: int, gpus: int) -> list[dict[str, Any]]:
+    """One process of one thread per worker; the GPUs, if any, dealt out in turn."""
+    specs = []
+    for number in range(workers):
+        visible = {"CUDA_VISIBLE_DEVICES": str(number % gpus)} if gpus else {}
+        specs.append({"cls": Nanny, "options": {"nthreads": 1, "env": visible}})
+    return specs

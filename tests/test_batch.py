@@ -10,6 +10,7 @@ from easi3r.batch import annotate_batch, plan_video, with_retries
 from easi3r.config import ExecutionSettings, Settings
 from easi3r.errors import (
     CheckpointError,
+    NotADatasetError,
     NotAVideoError,
     OutOfMemoryError,
     StorageUnavailableError,
@@ -76,6 +77,22 @@ def test_a_video_that_vanishes_after_planning_is_quarantined(tmp_path: Path, dat
     assert record.id == specs[0].clip_id
 
 
+def test_a_video_that_changed_after_planning_is_quarantined(tmp_path: Path, dataset: str) -> None:
+    planned, other = write_scenes(tmp_path, count=2)
+    plan = plan_video(str(planned), dataset, SETTINGS)
+    shutil.copy(other, planned)  # the same timestamps, other pixels
+    (report,) = annotate_batch(plan.specs, dataset, SETTINGS)
+    assert (report.outcome, report.reason) == (Outcome.QUARANTINED, "changed_video")
+
+
+def test_a_dataset_that_is_not_seen_from_here_stops_the_run(tmp_path: Path, dataset: str) -> None:
+    (video,) = write_scenes(tmp_path, count=1)
+    specs = plan_video(str(video), dataset, SETTINGS).specs
+    with pytest.raises(NotADatasetError):
+        annotate_batch(specs, str(tmp_path / "elsewhere.zarr"), SETTINGS)
+    assert not (tmp_path / "elsewhere.zarr").exists()
+
+
 def test_an_error_nobody_foresaw_is_recorded_too(
     tmp_path: Path, dataset: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,8 +116,8 @@ def test_errors_about_the_run_stop_the_run(tmp_path: Path, dataset: str) -> None
     )
     with pytest.raises(CheckpointError, match="SHA-256"):
         annotate_batch(specs, dataset, wrong)
-    shutil.rmtree(dataset)
-    Path(dataset).write_text("a file where the dataset was")
+    clips = Path(dataset) / "clips"
+    clips.write_text("a file where the folder of clips would be")
     with pytest.raises(UnwritableDestinationError):
         annotate_batch(specs, dataset, SETTINGS)
 

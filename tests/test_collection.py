@@ -1,5 +1,6 @@
 """What a supervisor runs: duplicates, poison clips, resumption, and the sum of it all."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from easi3r.collection import (
     InProcess,
     RunSummary,
     Watcher,
+    absolute_location,
     annotate_clips,
     annotate_collection,
     in_groups,
@@ -89,6 +91,44 @@ def test_a_mended_video_leaves_the_quarantine(tmp_path: Path) -> None:
     assert easi3r.open_dataset(dataset).quarantined == ()
 
 
+def test_a_failure_that_a_duplicate_shares_stays_in_the_quarantine(tmp_path: Path) -> None:
+    videos = tmp_path / "videos"
+    (scene,) = write_scenes(videos, count=1)
+    shutil.copy(scene, videos / "twin.mp4")
+    dataset = str(tmp_path / "out.zarr")
+
+    class Vandal(Watcher):
+        """Empties the video once it is planned."""
+
+        def planned(self, plan: object) -> None:
+            scene.write_bytes(b"")
+
+    summary = annotate_collection(str(videos), dataset, SETTINGS, watcher=Vandal())
+    assert summary.counts[Outcome.QUARANTINED] == 1
+    (record,) = easi3r.open_dataset(dataset).quarantined
+    assert record.reason == "changed_video"
+
+
+@pytest.mark.parametrize(
+    ("given", "absolute"),
+    [
+        ("s3://bucket/a", "s3://bucket/a"),
+        ("zip://a.mp4::/b.zip", "zip://a.mp4::/b.zip"),
+        ("/a/../b", "/b"),
+        ("videos/", os.path.join(os.getcwd(), "videos/")),
+        ("a.mp4", os.path.join(os.getcwd(), "a.mp4")),
+    ],
+)
+def test_locations_mean_the_same_in_every_process(given: str, absolute: str) -> None:
+    assert absolute_location(given) == absolute
+
+
+def test_a_mistyped_source_leaves_no_dataset_behind(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableURLError):
+        annotate_collection(str(tmp_path / "typo"), str(tmp_path / "out.zarr"), SETTINGS)
+    assert not (tmp_path / "out.zarr").exists()
+
+
 def test_the_clip_that_kills_workers_is_found_and_quarantined(tmp_path: Path) -> None:
     urls = [str(path) for path in write_scenes(tmp_path / "videos", count=4)]
     dataset = str(tmp_path / "out.zarr")
@@ -101,7 +141,7 @@ def test_the_clip_that_kills_workers_is_found_and_quarantined(tmp_path: Path) ->
     assert len(reports) == len(outcome) == 4
     assert outcome.pop(poison) is Outcome.QUARANTINED
     assert set(outcome.values()) == {Outcome.COMMITTED}
-    assert executor.batches == [4, 2, 2, 1, 1, 1]
+    assert executor.batches == [4, 1, 1, 1, 1, 1]
     (record,) = easi3r.open_dataset(dataset).quarantined
     assert (record.id, record.reason) == (poison, "worker_lost")
 

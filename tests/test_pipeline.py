@@ -113,7 +113,7 @@ def test_out_of_memory_is_a_transient_error_that_names_the_device(
         raise torch.OutOfMemoryError("no more")
 
     monkeypatch.setattr(network, "encode", exhausted)
-    with pytest.raises(OutOfMemoryError, match="cpu: out of memory at 8 pairs"):
+    with pytest.raises(OutOfMemoryError, match="cpu: out of memory with 8 pairs in flight"):
         annotate_frames(frames, network, chosen())
 
 

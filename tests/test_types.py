@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from easi3r.types import ClipSpec, Video, digest
+from easi3r.types import ClipSpec, KnownCameras, Video, digest
 
 SPEC = ClipSpec("a.mp4", "f" * 64, (0, 2, 4), (0.0, 0.1, 0.2), 0, 5)
 
@@ -41,13 +42,30 @@ def test_a_contradictory_spec_is_refused(change: dict) -> None:
         replace(SPEC, **change)
 
 
+POSES = np.tile(np.eye(4), (3, 1, 1))
+
+
+def test_known_cameras_have_a_digest_of_their_own() -> None:
+    moved = POSES + np.arange(3)[:, None, None] * np.eye(4, k=3)
+    assert KnownCameras().digest is None
+    assert KnownCameras(camera_to_world=POSES).digest != KnownCameras(camera_to_world=moved).digest
+    assert KnownCameras(intrinsics=POSES[:, :3, :3]).digest is not None
+
+
+def test_only_a_moving_known_camera_makes_the_scale_metric() -> None:
+    moved = POSES + np.arange(3)[:, None, None] * np.eye(4, k=3)
+    assert KnownCameras(camera_to_world=moved, scale="metric").annotated_scale == "metric"
+    assert KnownCameras(camera_to_world=POSES, scale="metric").annotated_scale == "arbitrary"
+    assert KnownCameras().annotated_scale == "arbitrary"
+    with pytest.raises(ValueError, match="known poses"):
+        KnownCameras(scale="metric")
+
+
 def test_digest_ignores_key_order() -> None:
     assert digest({"a": 1, "b": [2]}) == digest({"b": [2], "a": 1}) != digest({"a": 1, "b": [3]})
 
 
 def test_mean_fps_of_a_video() -> None:
-    import numpy as np
-
     video = Video("a.mp4", "f" * 64, 10, 4, 4, 0, 1.0, "h264", np.array([1.0, 1.5, 2.0]))
     assert video.mean_fps == pytest.approx(2.0)
     assert replace(video, pts_seconds=np.array([1.0])).mean_fps == 0.0

@@ -26,10 +26,10 @@ def pair_graph(frames: int, settings: GraphSettings) -> PairGraph:
     # ceil((frames - 1) / 2), in integers
     window = min(settings.window, frames // 2)
     match settings.kind:
-        case "strided_window":
-            connected = (offset % 2 == 1) & (offset < 2 * window)
         case "window":
-            connected = (offset >= 1) & (offset <= window)
+            farthest = 1 + (window - 1) * settings.stride
+            on_stride = (offset - 1) % settings.stride == 0
+            connected = (offset >= 1) & on_stride & (offset <= farthest)
         case "complete":
             connected = offset >= 1
         case "star":

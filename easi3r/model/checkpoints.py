@@ -42,6 +42,11 @@ class LoadedModel:
     sha256: str
     licence: str
 
+    @property
+    def device(self) -> torch.device:
+        """Where the network's parameters are."""
+        return self.network.mask_token.device
+
 
 def load_checkpoint(location: str, sha256: str | None = None) -> LoadedModel:
     """The network at a location.

@@ -12,6 +12,7 @@ from easi3r.store.quarantine_records import (
     quarantine,
     quarantine_id_of_video,
     quarantine_record,
+    quarantined_ids,
     read_quarantine,
 )
 from easi3r.store.read import Dataset, open_dataset
@@ -44,6 +45,7 @@ __all__ = [
     "quarantine",
     "quarantine_id_of_video",
     "quarantine_record",
+    "quarantined_ids",
     "read_quarantine",
     "result_id",
     "result_name",

@@ -137,8 +137,7 @@ class Files:
 class LocalFiles(Files):
     """Files on a local disk, each whole or absent however the writer ends.
 
-    The bytes are flushed to the disk before the name appears, so a commit record never outlives
-    what it names.
+    The bytes are flushed to the disk before the name appears, so no name stands for torn bytes.
     """
 
     @contextmanager

@@ -1,6 +1,7 @@
 """Quarantine: what failed for good, why, how often, and what to do about it."""
 
 import hashlib
+import logging
 import platform
 import re
 import traceback
@@ -13,6 +14,7 @@ from easi3r.errors import Easi3RError, StoreError
 from easi3r.store.files import Files, files_at
 from easi3r.store.schema import QUARANTINE, quarantine_path
 
+_LOGGER = logging.getLogger(__name__)
 _PACKAGES = ("easi3r", "numpy", "torch", "av", "zarr", "fsspec", "s3fs")
 _JSON = re.compile(r"[A-Za-z0-9._-]+\.json")
 
@@ -56,9 +58,9 @@ def quarantine_record(
     error: BaseException,
     *,
     video_fingerprint: str | None = None,
-    device: str = "cpu",
+    device: str = "unknown",
 ) -> QuarantineRecord:
-    """The record of a failure that just happened."""
+    """The record of a failure that just happened, on `device` where the caller knows it."""
     now = datetime.now(UTC)
     reason, remedy = "unexpected", "Report it with this record: easi3r did not foresee it"
     if isinstance(error, Easi3RError):
@@ -104,6 +106,9 @@ def quarantine(url: str, record: QuarantineRecord) -> QuarantineRecord:
         earlier = _parse(files, quarantine_path(record.id), files.get(quarantine_path(record.id)))
     except FileNotFoundError:
         kept = record
+    except StoreError as broken:  # this failure must be kept all the same
+        _LOGGER.warning("overwritten: %s", broken)
+        kept = record
     else:
         count = earlier.count + record.count
         kept = record.model_copy(update={"count": count, "first_time": earlier.first_time})
@@ -121,6 +126,16 @@ def read_quarantine(url: str) -> tuple[QuarantineRecord, ...]:
     files = files_at(url)
     paths = [f"{QUARANTINE}/{name}" for name in files.sizes(QUARANTINE) if _JSON.fullmatch(name)]
     return tuple(_parse(files, path, data) for path, data in files.get_all(paths).items())
+
+
+def quarantined_ids(url: str) -> frozenset[str]:
+    """Ids of every record, from one listing that reads none.
+
+    Raises:
+        StorageUnavailableError, UnreadableURLError: storage did not answer.
+    """
+    names = files_at(url).sizes(QUARANTINE)
+    return frozenset(name.removesuffix(".json") for name in names if _JSON.fullmatch(name))
 
 
 def clear_quarantine(url: str, record_id: str) -> None:

@@ -6,7 +6,16 @@ Headers are never believed: what a video holds is what decoding it gives. Any fs
 from easi3r.video.decoding import decode
 from easi3r.video.fitting import Fit, fit_size
 from easi3r.video.planning import plan_clips
-from easi3r.video.probing import probe
+from easi3r.video.probing import hash_content, probe
 from easi3r.video.sources import Listing, list_videos
 
-__all__ = ["Fit", "Listing", "decode", "fit_size", "list_videos", "plan_clips", "probe"]
+__all__ = [
+    "Fit",
+    "Listing",
+    "decode",
+    "fit_size",
+    "hash_content",
+    "list_videos",
+    "plan_clips",
+    "probe",
+]

@@ -34,7 +34,7 @@ def probe(url: str) -> Video:
         VideoError: neither timestamps nor a frame rate.
         StorageUnavailableError: storage failed in passing.
     """
-    fingerprint, size_bytes = _hashed(url)
+    fingerprint, size_bytes = hash_content(url)
     if size_bytes == 0:
         raise EmptyFileError(url, "it holds no bytes", "Copy or download it again")
     first: av.VideoFrame | None = None
@@ -78,7 +78,12 @@ def probe(url: str) -> Video:
         )
 
 
-def _hashed(url: str) -> tuple[str, int]:
+def hash_content(url: str) -> tuple[str, int]:
+    """SHA-256, hex, and length of a file's bytes.
+
+    Raises:
+        UnreadableURLError, StorageUnavailableError: it cannot be read, or not now.
+    """
     sha256 = hashlib.sha256()
     size_bytes = 0
     with open_file(url) as file:

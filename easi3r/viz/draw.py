@@ -1,6 +1,5 @@
 """Pictures of committed clips, from a dataset to a PNG."""
 
-import hashlib
 import json
 from pathlib import Path
 
@@ -17,12 +16,10 @@ from easi3r.errors import (
 )
 from easi3r.store import Dataset, open_dataset
 from easi3r.types import ClipSpec, Frames
-from easi3r.video import decode
-from easi3r.video.storage import open_file
+from easi3r.video import decode, hash_content
 from easi3r.viz.sheet import contact_sheet
 
 _DOTS_PER_INCH = 130
-_BLOCK_BYTES = 2**20
 
 
 def draw_clip(dataset_url: str, clip_id: str, path: Path, count: int = 5) -> None:
@@ -83,7 +80,7 @@ def recorded_frames(clip: xr.Dataset) -> Frames:
         stream_break=attributes["stream_break"],
         timestamps_derived=attributes.get("timestamps_derived", False),
     )
-    if _fingerprint(spec.video_url) != spec.video_fingerprint:
+    if hash_content(spec.video_url)[0] != spec.video_fingerprint:
         problem = "its bytes are no longer those that were annotated"
         raise ChangedVideoError(spec.video_url, problem, "Restore it, or annotate it again")
     height, width = clip.sizes["y"], clip.sizes["x"]
@@ -103,12 +100,3 @@ def _completed(dataset: Dataset, clip_id: str) -> str:
         problem = f"these digits fit {len(matches)} clips: {', '.join(matches[:3])} .."
         raise ClipNotFoundError(f"clip {clip_id} of {dataset.url}", problem, "Give more digits")
     return matches[0] if matches else clip_id
-
-
-def _fingerprint(url: str) -> str:
-    """SHA-256 of the file's bytes, hex."""
-    digest = hashlib.sha256()
-    with open_file(url) as file:
-        while block := file.read(_BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()

@@ -11,7 +11,7 @@ from easi3r.attention import pair_graph
 from easi3r.config import GraphSettings
 from easi3r.errors import SettingsError
 
-KINDS = ["strided_window", "window", "complete", "star"]
+KINDS = ["window", "complete", "star"]
 
 
 def offsets(frames: int, graph: GraphSettings) -> set[int]:
@@ -26,7 +26,11 @@ def test_default_graph_has_offsets_1_3_5_7_9_without_wrap_around() -> None:
 
 
 def test_window_takes_every_offset() -> None:
-    assert offsets(12, GraphSettings(kind="window", window=4)) == {1, 2, 3, 4}
+    assert offsets(12, GraphSettings(window=4, stride=1)) == {1, 2, 3, 4}
+
+
+def test_stride_3_takes_every_third_offset() -> None:
+    assert offsets(24, GraphSettings(window=4, stride=3)) == {1, 4, 7, 10}
 
 
 def test_complete_graph_has_every_ordered_pair() -> None:
@@ -47,12 +51,14 @@ def test_one_frame_is_refused() -> None:
 @given(
     frames=st.integers(2, 20),
     window=st.integers(1, 12),
+    stride=st.integers(1, 4),
     kind=st.sampled_from(KINDS),
 )
 def test_graphs_are_sorted_symmetric_and_reach_every_frame(
-    frames: int, window: int, kind: str
+    frames: int, window: int, stride: int, kind: str
 ) -> None:
-    graph = pair_graph(frames, GraphSettings.model_validate({"kind": kind, "window": window}))
+    values = {"kind": kind, "window": window, "stride": stride}
+    graph = pair_graph(frames, GraphSettings.model_validate(values))
     edges = [tuple(edge) for edge in graph.edges.tolist()]
     assert edges == sorted(set(edges))
     assert set(edges) == {(b, a) for a, b in edges}
@@ -65,6 +71,6 @@ def test_window_is_clamped_to_half_the_clip(frames: int, window: int) -> None:
     clamped = min(window, math.ceil((frames - 1) / 2))
     strided = offsets(frames, GraphSettings(window=window))
     assert strided == {2 * step + 1 for step in range(clamped)}
-    assert offsets(frames, GraphSettings(kind="window", window=window)) == {
+    assert offsets(frames, GraphSettings(window=window, stride=1)) == {
         step + 1 for step in range(clamped)
     }

@@ -9,7 +9,15 @@ from pydantic import TypeAdapter, ValidationError
 
 from easi3r.collection import InProcess
 from easi3r.errors import EmptyFileError, WorkerLostError
-from tasks.cluster import Cluster, DaskExecutor, ExistingDask, LocalDask, ThisProcess, open_executor
+from tasks.cluster import (
+    Cluster,
+    DaskExecutor,
+    ExistingDask,
+    LocalDask,
+    ThisProcess,
+    open_executor,
+    worker_specs,
+)
 
 
 def double(number: int) -> int:
@@ -62,6 +70,16 @@ def test_leaving_early_cancels_what_is_left() -> None:
         answers.close()
         client.sync(client.scheduler.identity)
         assert not client.futures
+
+
+@pytest.mark.parametrize(
+    ("workers", "gpus", "visible"),
+    [(2, 2, ["0", "1"]), (4, 2, ["0", "1", "0", "1"]), (2, 0, [None, None])],
+)
+def test_gpus_are_dealt_out_to_workers(workers: int, gpus: int, visible: list[str | None]) -> None:
+    specs = worker_specs(workers, gpus)
+    assert [spec["options"]["env"].get("CUDA_VISIBLE_DEVICES") for spec in specs] == visible
+    assert all(spec["options"]["nthreads"] == 1 for spec in specs)
 
 
 def test_clusters_are_told_apart_by_kind() -> None:
