@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from prefect import flow
 from prefect.exceptions import ParameterTypeError
 from prefect.testing.utilities import prefect_test_harness
 
@@ -12,9 +13,15 @@ import easi3r
 from easi3r.collection import RunSummary
 from easi3r.collection import annotate_collection as annotate_plainly
 from easi3r.config import Settings
-from easi3r.errors import CheckpointError, UnreadableURLError
+from easi3r.errors import (
+    CheckpointError,
+    EmptyFileError,
+    StorageUnavailableError,
+    UnreadableURLError,
+)
 from easi3r.types import Outcome
 from flows.annotate import annotate_collection
+from tasks.annotate import verb
 from tasks.cluster import LocalDask, ThisProcess
 from tests.scenes import write_scenes
 
@@ -68,6 +75,30 @@ def test_errors_about_the_run_fail_the_flow(tmp_path: Path) -> None:
     )
     with pytest.raises(CheckpointError, match="nonsense"):
         annotate_collection(str(tmp_path), dataset, wrong, ThisProcess())
+
+
+@pytest.mark.parametrize(
+    ("error", "runs"),
+    [
+        (StorageUnavailableError("s3://b", "answered 503", "Wait"), 2),
+        (EmptyFileError("a.mp4", "is empty", "Copy it again"), 1),
+    ],
+)
+def test_a_task_runs_again_only_after_a_transient_error(error: Exception, runs: int) -> None:
+    calls: list[int] = []
+
+    @verb
+    def fail() -> None:
+        calls.append(1)
+        raise error
+
+    @flow
+    def run() -> None:
+        fail.with_options(retries=1, retry_delay_seconds=0)()
+
+    with pytest.raises(type(error)):
+        run()
+    assert len(calls) == runs
 
 
 def test_parameters_are_checked_before_anything_runs(tmp_path: Path) -> None:
