@@ -21,6 +21,8 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 demo: setup
 	$(BIN)/python -m flows.demo --out out/demo
 
+# Two test processes, one thread each: more would only get in each other's way on two cores.
+test: export OMP_NUM_THREADS := 1
 test: setup lint
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
