@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pytest
 import s3fs
 import xarray as xr
 import zarr
@@ -87,33 +86,6 @@ def test_into_object_storage(tmp_path: Path, bucket: str) -> None:
     assert "0 committed, 1 skipped" in again.stdout
 
 
-@pytest.mark.parametrize(
-    ("arguments", "reason", "named"),
-    [
-        (["annotate", "nowhere.mp4", "OUT"], "unreadable_url", "nowhere.mp4"),
-        (["annotate", "VIDEO", "/proc/out.zarr"], "unwritable_destination", "/proc/out.zarr"),
-        (["annotate", "VIDEO", "OUT", "--weights", "VIDEO"], "checkpoint", "scene-0.mp4"),
-        (["annotate", "VIDEO", "OUT", "--clip-frames", "1"], "settings", "sampling.clip_frames"),
-        (["annotate", "VIDEO", "OUT", "--device", "gpu"], "settings", "execution.device"),
-        (["annotate", "VIDEO", "OUT", "--settings", "VIDEO"], "settings", "scene-0.mp4"),
-        (["inspect", "OUT"], "not_a_dataset", "out.zarr"),
-        (["picture", "OUT", "abc", "-o", "x.png"], "not_a_dataset", "out.zarr"),
-    ],
-    ids=lambda value: "-".join(value) if isinstance(value, list) else "",
-)
-def test_what_cannot_be_done_is_one_line_with_a_remedy(
-    tmp_path: Path, arguments: list[str], reason: str, named: str
-) -> None:
-    (video,) = write_scenes(tmp_path, count=1, frames=3)
-    places = {"VIDEO": str(video), "OUT": str(tmp_path / "out.zarr")}
-    done = easi3r(*(places.get(word, word) for word in arguments))
-    assert done.returncode == 2, done.stdout + done.stderr
-    message = done.stderr.strip()
-    assert message.startswith(f"error ({reason}) ")
-    assert named in message
-    assert "Traceback" not in message
-
-
 def test_trouble_is_told_and_the_rest_goes_on(tmp_path: Path) -> None:
     videos = tmp_path / "videos"
     write_scenes(videos, count=1)
@@ -123,18 +95,3 @@ def test_trouble_is_told_and_the_rest_goes_on(tmp_path: Path) -> None:
     assert "1 committed, 0 skipped, 1 quarantined, 0 failed" in done.stdout
     assert "empty[1].mp4" in done.stdout
     assert "empty_file" in done.stdout
-
-
-def test_settings_from_a_file(tmp_path: Path) -> None:
-    printed = easi3r("settings")
-    values = json.loads(printed.stdout)
-    assert values["sampling"]["clip_frames"] == 24
-    assert "clip_frames" in easi3r("settings", "--schema").stdout
-    values["sampling"]["clip_frames"] = 4
-    (tmp_path / "settings.json").write_text(json.dumps(values))
-    (video,) = write_scenes(tmp_path, count=1)
-    done = easi3r(
-        *("annotate", video, tmp_path / "out.zarr", "--settings", tmp_path / "settings.json")
-    )
-    assert done.returncode == 0, done.stderr
-    assert "2 committed" in done.stdout

@@ -1,0 +1,68 @@
+"""The command line in this process: settings, errors, exit codes. Whole programs are in e2e/."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from easi3r import cli
+from tests.scenes import write_scenes
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """Runs `easi3r ARGUMENTS`; gives exit code, output and error output."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["easi3r", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        shown = capsys.readouterr()
+        return int(ended.value.code or 0), shown.out, shown.err
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason", "named"),
+    [
+        (["annotate", "nowhere.mp4", "OUT"], "unreadable_url", "nowhere.mp4"),
+        (["annotate", "VIDEO", "/proc/out.zarr"], "unwritable_destination", "/proc/out.zarr"),
+        (["annotate", "VIDEO", "OUT", "--weights", "VIDEO"], "checkpoint", "scene-0.mp4"),
+        (["annotate", "VIDEO", "OUT", "--clip-frames", "1"], "settings", "sampling.clip_frames"),
+        (["annotate", "VIDEO", "OUT", "--device", "gpu"], "settings", "execution.device"),
+        (["annotate", "VIDEO", "OUT", "--settings", "VIDEO"], "settings", "scene-0.mp4"),
+        (["inspect", "OUT"], "not_a_dataset", "out.zarr"),
+        (["picture", "OUT", "abc", "-o", "x.png"], "not_a_dataset", "out.zarr"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_done_is_one_line_with_a_remedy(
+    tmp_path: Path, call: Call, arguments: list[str], reason: str, named: str
+) -> None:
+    (video,) = write_scenes(tmp_path, count=1, frames=3)
+    places = {"VIDEO": str(video), "OUT": str(tmp_path / "out.zarr")}
+    status, _, message = call(*(places.get(word, word) for word in arguments))
+    assert status == 2
+    assert message.startswith(f"error ({reason}) ")
+    assert named in message
+    assert "Traceback" not in message
+
+
+def test_settings_from_a_file(tmp_path: Path, call: Call) -> None:
+    _, printed, _ = call("settings")
+    values = json.loads(printed)
+    assert values["sampling"]["clip_frames"] == 24
+    assert "clip_frames" in call("settings", "--schema")[1]
+    values["sampling"]["clip_frames"] = 4
+    (tmp_path / "settings.json").write_text(json.dumps(values))
+    (video,) = write_scenes(tmp_path, count=1)
+    status, shown, _ = call(
+        *("annotate", video, tmp_path / "out.zarr", "--settings", tmp_path / "settings.json")
+    )
+    assert status == 0
+    assert "2 committed" in shown
