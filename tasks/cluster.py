@@ -16,6 +16,8 @@ from easi3r.errors import WorkerLostError
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
+LOOPBACK = "127.0.0.1"  # a cluster of this machine is no other machine's business
+
 
 class _Cluster(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -105,7 +107,14 @@ def open_executor(cluster: Cluster) -> Iterator[Executor]:
             with (
                 _warnings_only("distributed"),
                 SpecCluster(
-                    scheduler={"cls": Scheduler, "options": {"dashboard_address": None}},
+                    scheduler={
+                        "cls": Scheduler,
+                        "options": {
+                            "host": LOOPBACK,
+                            "dashboard": False,
+                            "dashboard_address": ":0",
+                        },
+                    },
                     workers=dict(enumerate(worker_specs(count, gpus))),
                 ) as dask,
                 Client(dask) as client,
@@ -118,5 +127,6 @@ def worker_specs(workers: int, gpus: int) -> list[dict[str, Any]]:
     specs = []
     for number in range(workers):
         visible = {"CUDA_VISIBLE_DEVICES": str(number % gpus)} if gpus else {}
-        specs.append({"cls": Nanny, "options": {"nthreads": 1, "env": visible}})
+        options = {"host": LOOPBACK, "nthreads": 1, "env": visible}
+        specs.append({"cls": Nanny, "options": options})
     return specs

@@ -67,6 +67,7 @@ def test_the_flow_gives_what_the_plain_run_gives(tmp_path: Path) -> None:
 
 
 def test_errors_about_the_run_fail_the_flow(tmp_path: Path) -> None:
+    write_scenes(tmp_path, count=1, frames=3)
     dataset = str(tmp_path / "out.zarr")
     with pytest.raises(UnreadableURLError):
         annotate_collection(str(tmp_path / "nowhere"), dataset, SETTINGS, ThisProcess())
