@@ -17,6 +17,7 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 LOOPBACK = "127.0.0.1"  # a cluster of this machine is no other machine's business
+SCHEDULER_OPTIONS = {"host": LOOPBACK, "dashboard": False, "dashboard_address": ":0"}
 
 
 class _Cluster(BaseModel):
@@ -107,14 +108,7 @@ def open_executor(cluster: Cluster) -> Iterator[Executor]:
             with (
                 _warnings_only("distributed"),
                 SpecCluster(
-                    scheduler={
-                        "cls": Scheduler,
-                        "options": {
-                            "host": LOOPBACK,
-                            "dashboard": False,
-                            "dashboard_address": ":0",
-                        },
-                    },
+                    scheduler={"cls": Scheduler, "options": SCHEDULER_OPTIONS},
                     workers=dict(enumerate(worker_specs(count, gpus))),
                 ) as dask,
                 Client(dask) as client,
