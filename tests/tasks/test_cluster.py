@@ -51,7 +51,7 @@ def test_a_local_cluster_answers_and_raises() -> None:
 @pytest.mark.xdist_group("dask")
 def test_a_worker_that_keeps_dying_is_told_apart() -> None:
     with (
-        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as cluster,
         open_executor(ExistingDask(address=cluster.scheduler_address)) as executor,
     ):
         ((_, lost),) = executor.map(kill_if_negative, [-1])
@@ -62,7 +62,7 @@ def test_a_worker_that_keeps_dying_is_told_apart() -> None:
 @pytest.mark.xdist_group("dask")
 def test_leaving_early_cancels_what_is_left() -> None:
     with (
-        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0") as cluster,
         Client(cluster) as client,
     ):
         answers = DaskExecutor(client).map(double, list(range(50)))
