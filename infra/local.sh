@@ -8,7 +8,17 @@ export DO_NOT_TRACK=1 PREFECT_SERVER_ANALYTICS_ENABLED=false
 port=${PORT:-4200}
 export PREFECT_API_URL="http://127.0.0.1:$port/api"
 
-trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT
+server='' worker=''
+stop() { # the worker first: without its server it would not end
+    for process in $worker $server; do
+        kill "$process" 2>/dev/null || continue
+        wait "$process" || true
+    done
+}
+set -m # else background jobs would ignore the SIGINT that a Prefect worker ends by
+trap stop EXIT
+trap 'exit 130' INT TERM
+
 prefect server start --port "$port" &
 server=$!
 until python -c "import urllib.request as r; r.urlopen('$PREFECT_API_URL/health')" 2>/dev/null; do
@@ -19,4 +29,5 @@ done
 prefect work-pool inspect easi3r >/dev/null 2>&1 || prefect work-pool create easi3r --type process
 prefect --no-prompt deploy --all
 prefect worker start --pool easi3r &
+worker=$!
 wait -n

@@ -43,7 +43,7 @@ def scores_table(clips: Sequence[ClipScores]) -> Table:
     table = Table(title=f"Against truth, means over clips ({len(clips)})")
     table.add_column("figure")
     table.add_column("ours", justify="right", style="bold")
-    table.add_column("nothing moves,\nconstant depth", justify="right")
+    table.add_column("nothing moves,\nstill camera,\nconstant depth", justify="right")
     table.add_column("everything\nmoves", justify="right")
     table.add_column("ours best in", justify="right")
     for figure in _FIGURES:
