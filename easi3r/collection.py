@@ -106,7 +106,7 @@ class RunSummary:
     @property
     def succeeded(self) -> bool:
         """True if nothing was quarantined and nothing failed."""
-        return not (self.counts[Outcome.QUARANTINED] or self.counts[Outcome.FAILED])
+        return not any(report.outcome.is_trouble for report in self.reports)
 
     def __str__(self) -> str:
         counts = ", ".join(f"{number} {outcome}" for outcome, number in self.counts.items())
@@ -260,7 +260,7 @@ def release_quarantine(
     destination: str, plan: CollectionPlan, reports: Sequence[ClipReport]
 ) -> None:
     """Remove the quarantine records of inputs that this run got a result from."""
-    troubled = {r.subject for r in reports if r.outcome in (Outcome.QUARANTINED, Outcome.FAILED)}
+    troubled = {report.subject for report in reports if report.outcome.is_trouble}
     settled = {report.subject for report in reports}
     settled |= {quarantine_id_of_video(spec.video_url) for spec in plan.specs}
     for record_id in quarantined_ids(destination) & (settled - troubled):

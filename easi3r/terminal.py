@@ -15,7 +15,6 @@ from easi3r.types import ClipReport, Outcome
 from easi3r.video import Listing
 
 LARGEST_TABLE = 40  # videos; past that only those with trouble get a row
-TROUBLE = (Outcome.QUARANTINED, Outcome.FAILED)
 
 
 class TerminalProgress(Watcher):
@@ -70,7 +69,7 @@ class TerminalProgress(Watcher):
         """See `Watcher`."""
         self._progress.add(report)
         self._bars.update(self._bar, advance=1, status=str(self._progress))
-        if report.outcome in TROUBLE:
+        if report.outcome.is_trouble:
             self._trouble(report)
         if not self._console.is_terminal:
             self._console.print(str(self._progress), highlight=False)
@@ -97,7 +96,7 @@ def summary_table(summary: RunSummary) -> Table:
     table.add_column("why", overflow="fold")
     for url, reports in sorted(by_video.items()):
         reasons = sorted({report.reason for report in reports if report.reason})
-        trouble = any(r.outcome in TROUBLE for r in reports)
+        trouble = any(report.outcome.is_trouble for report in reports)
         if trouble or len(by_video) <= LARGEST_TABLE:
             counts = [sum(r.outcome is outcome for r in reports) for outcome in Outcome]
             table.add_row(

@@ -232,6 +232,11 @@ class Outcome(StrEnum):
     QUARANTINED = "quarantined"
     FAILED = "failed"  # transient errors only, retries used up: run again
 
+    @property
+    def is_trouble(self) -> bool:
+        """True where there is no result for this input."""
+        return self in (Outcome.QUARANTINED, Outcome.FAILED)
+
 
 @dataclass(frozen=True)
 class ClipReport:

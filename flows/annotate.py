@@ -72,7 +72,7 @@ def annotate_collection(
 def _markdown(summary: RunSummary, destination: str) -> str:
     """The artifact of a run: totals, and every input that gave no result with its reason."""
     lines = [f"# {destination}", "", str(summary), ""]
-    troubled = [r for r in summary.reports if r.outcome in (Outcome.QUARANTINED, Outcome.FAILED)]
+    troubled = [report for report in summary.reports if report.outcome.is_trouble]
     if troubled:
         lines += ["| video | id | outcome | reason | message |", "|---|---|---|---|---|"]
         for report in troubled:

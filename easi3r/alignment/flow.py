@@ -11,7 +11,6 @@ from easi3r.tensors import PairGraph
 
 
 @runtime_checkable
-@runtime_checkable
 class FlowEstimator(Protocol):
     """Anything that says where each pixel of image a is in image b."""
 
