@@ -13,13 +13,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from easi3r.errors import CheckpointError, SettingsError
+from easi3r.model.catalogue import licence_of
 from easi3r.model.config import ModelConfig
 from easi3r.model.locations import WeightFiles, file_sha256, local_files
 from easi3r.model.network import DUSt3R
 from easi3r.model.released import parse_constructor, released_config
-
-PUBLISHED_LICENCE = "CC BY-NC-SA 4.0"
-UNKNOWN_LICENCE = "unknown (treat as non-commercial)"
 
 State = dict[str, Tensor]
 
@@ -70,7 +68,7 @@ def load_checkpoint(location: str, sha256: str | None = None) -> LoadedModel:
         if files.config is None:
             config, licence, state = _read_pickle(location, files)
         else:
-            config, licence = _read_config(location, files.name, files.config)
+            config, licence = read_config(location, files.name, files.config)
             state = _read_safetensors(location, files.weights)
     network = _build(location, config, state)
     return LoadedModel(network, config, files.name, found, licence)
@@ -91,8 +89,17 @@ def save_checkpoint(weights: Path, network: DUSt3R, licence: str) -> None:
     weights.with_suffix(".json").write_text(json.dumps(config, indent=2) + "\n")
 
 
-def _read_config(location: str, name: str, path: Path) -> tuple[ModelConfig, str]:
-    """Size and licence from JSON: our own fields, or the released constructor keywords."""
+def read_config(location: str, name: str, path: Path) -> tuple[ModelConfig, str]:
+    """Size and licence from JSON: our own fields, or the released constructor keywords.
+
+    Args:
+        location: what an error is about.
+        name: of the weights; it tells the licence where the JSON does not.
+        path: of the JSON file.
+
+    Raises:
+        CheckpointError: the file is not JSON or describes no network.
+    """
     remedy = "Fetch the checkpoint again, or correct its config"
     try:
         values = json.loads(path.read_text())
@@ -101,7 +108,7 @@ def _read_config(location: str, name: str, path: Path) -> tuple[ModelConfig, str
         raise CheckpointError(location, problem, remedy) from error
     if not isinstance(values, dict):
         raise CheckpointError(location, f"{path.name} is not a JSON object", remedy)
-    licence = str(values.pop("licence", _licence_of(name)))
+    licence = str(values.pop("licence", licence_of(name)))
     if "enc_depth" in values or "head_type" in values:
         return released_config(location, values), licence
     try:
@@ -137,14 +144,7 @@ def _read_pickle(location: str, files: WeightFiles) -> tuple[ModelConfig, str, S
         problem = "it lacks `args.model` (the constructor's text) or `model` (the state dict)"
         raise CheckpointError(location, problem, "Use a .pth in the released layout")
     config = released_config(location, parse_constructor(location, text))
-    return config, _licence_of(files.name), state
-
-
-def _licence_of(name: str) -> str:
-    """The published weights' licence, for whatever carries their name."""
-    owner = name.split("/")[0] if "/" in name else ""
-    published = owner in ("naver", "Junyi42") or re.match("dust3r|monst3r", name, re.IGNORECASE)
-    return PUBLISHED_LICENCE if published else UNKNOWN_LICENCE
+    return config, licence_of(files.name), state
 
 
 def _build(location: str, config: ModelConfig, state: State) -> DUSt3R:
