@@ -41,6 +41,8 @@ class TrainingSettings(BaseModel):
     Attributes:
         image_sizes: (height, width) of the images, taken in turn, one per step.
         frame_rates: frames a second of the scenes, taken in turn: slow ones move far between views.
+        start_from: weights (as `--weights` takes them) that the network starts with; None starts
+            from noise. Optimisers and averages start anew either way.
         scenes_per_step: each scene gives 4 views and their 12 ordered pairs.
         window_frames: the 4 views of a scene are drawn from this many consecutive frames.
         narrow_steps: steps with one field of view, before `horizontal_fov` is drawn from.
@@ -53,6 +55,7 @@ class TrainingSettings(BaseModel):
 
     seed: Annotated[int, Field(ge=0, lt=1000)] = 0
     model: ModelConfig = NANO
+    start_from: str | None = None
     image_sizes: tuple[tuple[int, int], ...] = ((72, 96), (72, 96), (56, 96))
     frame_rates: tuple[float, ...] = (12.0, 6.0)
     scenes_per_step: Annotated[int, Field(ge=1)] = 4
