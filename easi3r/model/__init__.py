@@ -15,7 +15,8 @@ from easi3r.model.checkpoints import LoadedModel, load_checkpoint, save_checkpoi
 from easi3r.model.config import ModelConfig
 from easi3r.model.inventory import NamedWeights, list_weights, named_weights
 from easi3r.model.locations import embedded_card
-from easi3r.model.network import DUSt3R, KeyMeansRecorder, normalise
+from easi3r.model.network import DUSt3R, normalise
+from easi3r.model.recorders import KeyMeansRecorder, MatchRecorder
 
 __all__ = [
     "AttentionKernel",
@@ -24,6 +25,7 @@ __all__ = [
     "DecoderLayer",
     "KeyMeansRecorder",
     "LoadedModel",
+    "MatchRecorder",
     "ModelConfig",
     "NamedWeights",
     "StaticKeyAttention",

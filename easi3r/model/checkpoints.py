@@ -3,15 +3,17 @@
 import argparse
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeGuard
 
 import torch
-from safetensors import SafetensorError
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from easi3r.config import WeightDefaults
 from easi3r.errors import CheckpointError, SettingsError
 from easi3r.model.catalogue import licence_of
 from easi3r.model.config import ModelConfig
@@ -20,6 +22,7 @@ from easi3r.model.network import DUSt3R
 from easi3r.model.released import parse_constructor, released_config
 
 State = dict[str, Tensor]
+_DEFAULTS = "easi3r_defaults"  # key of the safetensors metadata
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class LoadedModel:
         name: embedded name, repository id, or the file's name without its suffix.
         sha256: of the bytes of the weight file, hex.
         licence: of the weights; results made with them carry it.
+        defaults: what the weights recommend where settings leave it to them.
     """
 
     network: DUSt3R
@@ -39,6 +43,7 @@ class LoadedModel:
     name: str
     sha256: str
     licence: str
+    defaults: WeightDefaults = field(default_factory=WeightDefaults)
 
     @property
     def device(self) -> torch.device:
@@ -65,26 +70,32 @@ def load_checkpoint(location: str, sha256: str | None = None) -> LoadedModel:
         if sha256 is not None and found != sha256.lower():
             problem = f"the weights' SHA-256 is {found}, not {sha256}"
             raise CheckpointError(location, problem, "Correct the hash or fetch the weights again")
+        defaults = WeightDefaults()
         if files.config is None:
             config, licence, state = _read_pickle(location, files)
         else:
             config, licence = read_config(location, files.name, files.config)
             state = _read_safetensors(location, files.weights)
+            defaults = _read_defaults(location, files.weights)
     network = _build(location, config, state)
-    return LoadedModel(network, config, files.name, found, licence)
+    return LoadedModel(network, config, files.name, found, licence, defaults)
 
 
-def save_checkpoint(weights: Path, network: DUSt3R, licence: str) -> None:
+def save_checkpoint(
+    weights: Path, network: DUSt3R, licence: str, defaults: WeightDefaults | None = None
+) -> None:
     """Write `weights` (`.safetensors`, float16) and the config of the same stem beside it.
 
-    Tied tensors are written once, under the name that comes first.
+    Tied tensors are written once, under the name that comes first. What the weights recommend goes
+    into the file's own metadata, so that their hash covers it.
     """
     written: dict[int, str] = {}
     state = network.state_dict()
     for name, tensor in state.items():
         written.setdefault(tensor.data_ptr(), name)
     halves = {name: state[name].to("cpu", torch.float16).contiguous() for name in written.values()}
-    save_file(halves, weights)
+    metadata = {} if defaults is None else {_DEFAULTS: defaults.model_dump_json()}
+    save_file(halves, weights, metadata)
     config = network.config.to_json() | {"licence": licence}
     weights.with_suffix(".json").write_text(json.dumps(config, indent=2) + "\n")
 
@@ -124,6 +135,18 @@ def _read_safetensors(location: str, path: Path) -> State:
     except (SafetensorError, OSError) as error:
         problem = f"{path.name} is not a readable safetensors file ({error})"
         raise CheckpointError(location, problem, "Fetch the checkpoint again") from error
+
+
+def _read_defaults(location: str, path: Path) -> WeightDefaults:
+    with safe_open(path, "pt") as file:
+        text = (file.metadata() or {}).get(_DEFAULTS)
+    if text is None:
+        return WeightDefaults()
+    try:
+        return WeightDefaults.model_validate_json(text)
+    except ValidationError as error:
+        problem = f"its recommended settings are not understood ({error})"
+        raise CheckpointError(location, problem, "Use weights made for this version") from error
 
 
 def _read_pickle(location: str, files: WeightFiles) -> tuple[ModelConfig, str, State]:

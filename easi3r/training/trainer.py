@@ -141,7 +141,9 @@ def _weights(settings: TrainingSettings) -> dict[str, Tensor]:
     loaded = load_checkpoint(str(settings.start_from))
     if loaded.config != settings.model:
         problem = "its network is not of the size that the settings name"
-        raise CheckpointError(loaded.name, problem, "Give the settings its `model`, or other weights")
+        raise CheckpointError(
+            loaded.name, problem, "Give the settings its `model`, or other weights"
+        )
     return loaded.network.state_dict()
 
 
