@@ -1,10 +1,12 @@
 """What is true of a clip, and how it is brought to the resolution of an annotation."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64
 
+from easi3r.evaluation.depth import known_depth
 from easi3r.geometry import pixel_grid, transform_intrinsics
 
 
@@ -17,15 +19,23 @@ class Truth:
         camera_to_world: OpenCV axes.
         intrinsics: pixels of these arrays.
         dynamic_mask: True where something moves.
+        objects: True on whatever could move, whether it does or not; None where not known.
     """
 
     depth: Float32[np.ndarray, "frames height width"]
     camera_to_world: Float64[np.ndarray, "frames 4 4"]
     intrinsics: Float64[np.ndarray, "frames 3 3"]
     dynamic_mask: Bool[np.ndarray, "frames height width"]
+    objects: Bool[np.ndarray, "frames height width"] | None = None
 
     def __len__(self) -> int:
         return len(self.depth)
+
+    @property
+    def scene_depth(self) -> float:
+        """Median of the known depths, in their unit; NaN where none is known."""
+        known = known_depth(self.depth)
+        return float(np.median(self.depth[known])) if known.any() else math.nan
 
 
 def resample_truth(
@@ -55,4 +65,5 @@ def resample_truth(
         camera_to_world=truth.camera_to_world[frames],
         intrinsics=transform_intrinsics(truth.intrinsics[frames], source_to_stored),
         dynamic_mask=truth.dynamic_mask[frames][:, rows, columns],
+        objects=None if truth.objects is None else truth.objects[frames][:, rows, columns],
     )
