@@ -5,6 +5,7 @@ could not run.
 """
 
 import json
+import re
 import time
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -12,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import typer
 from rich.console import Console
 
@@ -70,6 +72,75 @@ def synthetic(
     raise typer.Exit(1 if require and not all(one.meets_must for one in verdicts) else 0)
 
 
+@evaluate.command()
+def real(
+    source: Annotated[
+        Path, typer.Argument(help="A folder of sequences, or with --masks one video or its frames.")
+    ],
+    masks: Annotated[
+        Path | None, typer.Option(help="Folder of PNGs, one a frame; 0 stands still.")
+    ] = None,
+    weights: WeightsOption = None,
+    settings_file: SettingsOption = None,
+    out: Annotated[Path, typer.Option(help="Folder for pictures and JSON.")] = Path(
+        "out/evaluation-real"
+    ),
+    frames: Annotated[int, typer.Option(min=3, help="Frames of each sequence.")] = 16,
+    stride: Annotated[
+        int | None, typer.Option(min=1, help="Default: over the whole sequence, 5 at most.")
+    ] = None,
+    focal_px: Annotated[
+        float | None, typer.Option(help="Of the posed folders' images; needs --principal-px.")
+    ] = None,
+    principal_px: Annotated[
+        tuple[float, float] | None, typer.Option(help="x and y; needs --focal-px.")
+    ] = None,
+    require: RequireOption = False,
+) -> None:
+    """Score real video with truth: masks (DAVIS), or poses and depths (7-Scenes).
+
+    A folder is searched for `NAME_masks/` beside `NAME.mp4` or `NAME/`, for
+    `Annotations/../NAME/` beside `JPEGImages/../NAME/`, and for folders of
+    `frame-*.color.png`, `.depth.png` (mm) and `.pose.txt` (camera-to-world, metres).
+    """
+    from easi3r.evaluation.real import score_sequence
+    from easi3r.evaluation.report import figures_table, masks_table, verdicts_table
+    from easi3r.evaluation.requirements import POSED_VIDEO, judge
+    from easi3r.evaluation.sequences import FrameChoice, find_sequences, masked_video
+    from easi3r.model import load_checkpoint
+    from easi3r.pipeline import select_device
+
+    if masks is None:
+        sequences = find_sequences(source, _intrinsics(focal_px, principal_px))
+    else:
+        sequences = (masked_video(source, masks),)
+    settings = chosen_settings(settings_file, {"model": {"weights": weights}})
+    model = load_checkpoint(settings.model.weights, settings.model.sha256)
+    model.network.to(select_device(settings.execution.device))
+    choice = FrameChoice(frames, stride)
+    scored = (score_sequence(one, model, settings, choice) for one in sequences)
+    results = list(_watched(scored, len(sequences)))
+    posed = [one for one in results if one.geometry]
+    verdicts = judge(POSED_VIDEO, posed) if posed else ()
+    console = _console()
+    console.print(figures_table(results))
+    console.print(masks_table(results, None))
+    console.print(verdicts_table(verdicts))
+    _write(results, verdicts, _described(settings), out)
+    raise typer.Exit(1 if require and not all(one.meets_must for one in verdicts) else 0)
+
+
+def _intrinsics(
+    focal_px: float | None, principal_px: tuple[float, float] | None
+) -> np.ndarray | None:
+    if focal_px is None and principal_px is None:
+        return None
+    if focal_px is None or principal_px is None:
+        raise typer.BadParameter("--focal-px and --principal-px are given together")
+    x, y = principal_px
+    return np.array([[focal_px, 0, x], [0, focal_px, y], [0, 0, 1]])
+
+
 def _console() -> Console:
     console = Console()
     return console if console.is_terminal else Console(width=_WIDTH)
@@ -113,9 +184,8 @@ def _write(
     file.write_text(json.dumps(as_json(results, verdicts, run), indent=1))
     written = [file]
     for group in dict.fromkeys(one.group for one in results):
-        rows = [one.picture for one in results if one.group == group and one.picture]
-        if rows:
-            written.append(out / f"{group.replace(' ', '-')}.png")
-            save_sheet(truth_sheet(rows, group), written[-1])
+        rows = [row for one in results if one.group == group for row in one.pictures]
+        written.append(out / f"{re.sub('[^A-Za-z0-9]+', '-', group)}.png")
+        save_sheet(truth_sheet(rows, group), written[-1])
     for path in written:
         errors.print(path, highlight=False)

@@ -72,7 +72,7 @@ def run_clip(clip: BenchmarkClip, settings: Settings, folder: Path) -> ClipResul
         masks=score_motion(examined, frames, truth.dynamic_mask, truth.objects, DISFlow()),
         geometry=score_geometry(examined, truth, clip.kind.camera_moves),
         seconds=seconds,
-        picture=_picture(clip.name, frames, examined, truth),
+        pictures=(_picture(clip.name, frames, examined, truth),),
     )
 
 

@@ -60,7 +60,7 @@ class ClipResult:
         moving_share: share of pixels that truly move; NaN where not known.
         masks, geometry: scores by the name of the method; empty where there is no truth.
         seconds: the pipeline's.
-        picture: one frame beside its truth; None where the truth lacks masks or depth.
+        pictures: some frames beside their truth.
     """
 
     name: str
@@ -73,7 +73,7 @@ class ClipResult:
     masks: dict[str, MaskScores]
     geometry: dict[str, GeometryScores]
     seconds: float
-    picture: TruthRow | None = None
+    pictures: tuple[TruthRow, ...]
 
 
 def score_motion(
