@@ -66,7 +66,7 @@ def synthetic(
     results = [found[one.name] for one in chosen]
     verdicts = judge(SYNTHETIC, results)
     console.print(figures_table(results))
-    console.print(masks_table(results, Kind.FROZEN.value))
+    console.print(masks_table(results, "Masks, clips with movers", Kind.FROZEN.value))
     console.print(verdicts_table(verdicts))
     _write(results, verdicts, run, out)
     raise typer.Exit(1 if require and not all(one.meets_must for one in verdicts) else 0)
@@ -124,8 +124,10 @@ def real(
     verdicts = judge(POSED_VIDEO, posed) if posed else ()
     console = _console()
     console.print(figures_table(results))
-    console.print(masks_table(results, None))
-    console.print(verdicts_table(verdicts))
+    for result in results:
+        console.print(masks_table([result], f"Masks, {result.name}"))
+    if verdicts:
+        console.print(verdicts_table(verdicts))
     _write(results, verdicts, _described(settings), out)
     raise typer.Exit(1 if require and not all(one.meets_must for one in verdicts) else 0)
 

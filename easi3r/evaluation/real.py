@@ -68,8 +68,6 @@ def _pictures(
     moving: Bool[np.ndarray, "frames height width"],
     truth: Truth | None,
 ) -> tuple[TruthRow, ...]:
-    depth = examined.reconstruction.depth
-    true_depth = np.zeros_like(depth) if truth is None else truth.depth
     return tuple(
         TruthRow(
             name=f"frame {frames.frame_index[at]}",
@@ -77,8 +75,8 @@ def _pictures(
             true_mask=moving[at],
             mask=examined.masks.mask[at],
             score=examined.masks.score[at],
-            true_depth=true_depth[at],
-            depth=depth[at],
+            true_depth=None if truth is None else truth.depth[at],
+            depth=examined.reconstruction.depth[at],
         )
         for at in sorted({round(x) for x in np.linspace(0, len(frames) - 1, _PICTURES)})
     )

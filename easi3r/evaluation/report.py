@@ -35,26 +35,26 @@ def figures_table(results: Sequence[ClipResult]) -> Table:
     return table
 
 
-def masks_table(results: Sequence[ClipResult], still_group: str | None) -> Table:
-    """A row a method: our masks, every cue alone, every baseline, over all clips with movers.
+def masks_table(results: Sequence[ClipResult], title: str, still_group: str = "") -> Table:
+    """A row a method: our masks, every cue alone, every baseline.
 
     Args:
-        still_group: the clips in which nothing moves, which tell false positives apart.
+        still_group: clips in which nothing moves. Where there are any, they alone are judged by
+            false positives, and the other figures are of the other clips.
     """
-    movers = tuple(group for group in _groups(results) if group != still_group)
-    table = Table(title="Masks by method")
+    movers = [one for one in results if one.group != still_group]
+    still = [one for one in results if one.group == still_group] or results
+    table = Table(title=title)
     table.add_column("method", no_wrap=True)
     for figure in _MASK_FIGURES:
         table.add_column(f"{figure.name} ↑", justify="right")
-    if still_group is not None:
-        table.add_column("JM, all clips ↑", justify="right")
-        table.add_column(f"false positives,\n{still_group} ↓", justify="right")
+    table.add_column(f"false positives ↓{still_group and chr(10) + still_group}", justify="right")
+    table.add_column("JM, all clips ↑", justify="right")
     for method in methods_of(results):
-        cells = [_number(pooled(results, one, method, movers)) for one in _MASK_FIGURES]
-        if still_group is not None:
-            cells.append(_number(pooled(results, FIGURES[0], method)))
-            cells.append(_number(pooled(results, _FALSE_POSITIVES, method, (still_group,))))
         if any(method in one.masks for one in results):
+            cells = [_number(pooled(movers, figure, method)) for figure in _MASK_FIGURES]
+            cells.append(_number(pooled(still, _FALSE_POSITIVES, method)))
+            cells.append(_number(pooled(results, _MASK_FIGURES[0], method)))
             table.add_row(method, *cells, style="bold" if method == OURS else None)
     return table
 

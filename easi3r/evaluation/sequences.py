@@ -237,7 +237,8 @@ def _read_mask(path: Path, width: int, height: int) -> Bool[np.ndarray, "height 
         problem = f"is {image.size[0]}x{image.size[1]}, its video {width}x{height}"
         raise TruthError(str(path), problem, "Give masks of the video's size")
     values = np.asarray(image.convert("RGB") if image.mode == "RGBA" else image)
-    return (values > 0).any(axis=2) if values.ndim == 3 else values > 0
+    moving: Bool[np.ndarray, "height width"] = np.atleast_3d(values).max(axis=2) > 0
+    return moving
 
 
 def _read_depth(path: Path) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
@@ -24,7 +25,6 @@ _TILE = 1.75  # inches, the longer side of a picture
 _HEADER = 0.75
 _LEFT = 0.35
 _GAP = 0.06
-_COLUMNS = ("frame", "true mask", "our mask", "our score", "true depth", "our depth")
 _DEPTH_PERCENTILES = (2, 98)
 
 
@@ -36,7 +36,7 @@ class TruthRow:
         image: RGB, 0..255.
         true_mask, mask: True where something moves.
         score: higher where something is more likely to move.
-        true_depth: > 0; 0 or NaN where not known.
+        true_depth: > 0; 0 or NaN where not known; None where none is.
         depth: > 0, in any unit: drawn after division by the median of depth / true depth.
     """
 
@@ -45,7 +45,7 @@ class TruthRow:
     true_mask: Bool[np.ndarray, "height width"]
     mask: Bool[np.ndarray, "height width"]
     score: Float32[np.ndarray, "height width"]
-    true_depth: Float32[np.ndarray, "height width"]
+    true_depth: Float32[np.ndarray, "height width"] | None
     depth: Float32[np.ndarray, "height width"]
 
 
@@ -53,35 +53,35 @@ def truth_sheet(rows: Sequence[TruthRow], title: str) -> Figure:
     """A row a clip: frame, true and our mask, our score, true and our depth.
 
     Scores run from the lowest to the highest of the frame; both depths of a row share one range.
+    True depth has no column where no row has any.
     """
-    heights = [_tile_height(row) for row in rows]
-    width = _LEFT + len(_COLUMNS) * (_TILE + _GAP) + 0.1
+    names = ["frame", "true mask", "our mask", "our score", "true depth", "our depth"]
+    if all(row.true_depth is None for row in rows):
+        names.remove("true depth")
+    heights = [_TILE * min(1.0, row.image.shape[0] / row.image.shape[1]) for row in rows]
+    width = _LEFT + len(names) * (_TILE + _GAP) + 0.1
     height = _HEADER + sum(heights) + _GAP * len(rows) + 0.1
     figure = Figure(figsize=(width, height), facecolor="white")
-    figure.text(
-        _LEFT / width, 1 - 0.28 / height, title, fontsize=HEADING_SIZE, color=INK,
-        fontweight="bold", verticalalignment="center",
-    )  # fmt: skip
+    _write(figure, _LEFT, 0.28, title, HEADING_SIZE, "left")
+    for column, name in enumerate(names):
+        middle = _LEFT + column * (_TILE + _GAP) + _TILE / 2
+        _write(figure, middle, _HEADER - 0.12, name, TITLE_SIZE, "center")
     top = _HEADER
     for row, tile_height in zip(rows, heights, strict=True):
         tile_width = tile_height * row.image.shape[1] / row.image.shape[0]
-        for column, draw in enumerate(_pictures(row)):
+        pictures = _pictures(row)
+        for column, name in enumerate(names):
             left = _LEFT + column * (_TILE + _GAP) + (_TILE - tile_width) / 2
             bottom = height - top - tile_height
             axes = figure.add_axes(
                 (left / width, bottom / height, tile_width / width, tile_height / height)
             )
-            axes.imshow(draw.values, cmap=draw.colours, vmin=draw.low, vmax=draw.high)
+            one = pictures[name]
+            axes.imshow(one.values, cmap=one.colours, vmin=one.low, vmax=one.high)
             _bare(axes)
             if column == 0:
                 axes.set_ylabel(row.name, fontsize=LABEL_SIZE, color=MUTED, labelpad=3)
         top += tile_height + _GAP
-    for column, name in enumerate(_COLUMNS):
-        centre = _LEFT + column * (_TILE + _GAP) + _TILE / 2
-        figure.text(
-            centre / width, 1 - (_HEADER - 0.12) / height, name, fontsize=TITLE_SIZE, color=INK,
-            horizontalalignment="center", verticalalignment="center",
-        )  # fmt: skip
     return figure
 
 
@@ -93,24 +93,42 @@ class _Picture:
     high: float | None = None
 
 
-def _tile_height(row: TruthRow) -> float:
-    height, width = row.image.shape[:2]
-    return _TILE * min(1.0, height / width)
-
-
-def _pictures(row: TruthRow) -> list[_Picture]:
-    known = np.isfinite(row.true_depth) & (row.true_depth > 0)
-    scale = np.median(row.depth[known] / row.true_depth[known]) if known.any() else 1.0
-    near, far = np.percentile(row.true_depth[known], _DEPTH_PERCENTILES) if known.any() else (0, 1)
+def _pictures(row: TruthRow) -> dict[str, _Picture]:
+    """By the name of their column."""
+    true_depth = np.full_like(row.depth, np.nan) if row.true_depth is None else row.true_depth
+    known = np.isfinite(true_depth) & (true_depth > 0)
+    if known.any():
+        depth = row.depth / np.median(row.depth[known] / true_depth[known])
+        near, far = np.percentile(true_depth[known], _DEPTH_PERCENTILES).tolist()
+    else:
+        depth = row.depth
+        near, far = np.percentile(depth, _DEPTH_PERCENTILES).tolist()
     masks = overlay_masks(np.stack([row.image] * 2), np.stack([row.true_mask, row.mask]))
-    return [
-        _Picture(row.image),
-        _Picture(masks[0]),
-        _Picture(masks[1]),
-        _Picture(row.score, SCORE_COLOURS),
-        _Picture(np.where(known, row.true_depth, np.nan), DEPTH_COLOURS, near, far),
-        _Picture(row.depth / scale, DEPTH_COLOURS, near, far),
-    ]
+    return {
+        "frame": _Picture(row.image),
+        "true mask": _Picture(masks[0]),
+        "our mask": _Picture(masks[1]),
+        "our score": _Picture(row.score, SCORE_COLOURS),
+        "true depth": _Picture(np.where(known, true_depth, np.nan), DEPTH_COLOURS, near, far),
+        "our depth": _Picture(depth, DEPTH_COLOURS, near, far),
+    }
+
+
+def _write(
+    figure: Figure,
+    left: float,
+    top: float,
+    text: str,
+    size: float,
+    align: Literal["left", "center"],
+) -> None:
+    """Text at a place in inches from the top left."""
+    width, height = figure.get_size_inches()
+    figure.text(
+        left / width, 1 - top / height, text, fontsize=size, color=INK, parse_math=False,
+        fontweight="bold" if align == "left" else "normal",
+        horizontalalignment=align, verticalalignment="center",
+    )  # fmt: skip
 
 
 def _bare(axes: Axes) -> None:
