@@ -14,7 +14,14 @@ import easi3r
 from easi3r.collection import RunSummary
 from easi3r.config import Settings
 from easi3r.evaluation import ClipScores, Truth, evaluate_clip, scores_table
-from easi3r.synthetic import SceneSettings, read_truth, render, sample_scene, write_clip
+from easi3r.synthetic import (
+    MoverSettings,
+    SceneSettings,
+    read_truth,
+    render,
+    sample_scene,
+    write_clip,
+)
 from easi3r.viz import draw_clip
 from flows.annotate import annotate_collection
 from tasks.cluster import LocalDask
@@ -24,7 +31,7 @@ FIRST_SEED = 100  # training draws seeds from `easi3r.training.batches.TRAINING_
 
 def render_collection(folder: Path, scenes: int, frames: int) -> None:
     """Write `scenes` videos of 320x240 with their truth beside them."""
-    settings = SceneSettings(frames=frames, static_scene_probability=0.0)
+    settings = SceneSettings(frames=frames, movers=MoverSettings(visible=(1, 4)))
     for number in range(scenes):
         scene = sample_scene(FIRST_SEED + number, settings)
         write_clip(render(scene), folder, f"scene-{number}")

@@ -10,18 +10,20 @@ from easi3r.errors import SourceError
 from easi3r.synthetic.render import RenderedClip, back_project
 
 
-def write_clip(clip: RenderedClip, folder: Path, name: str) -> Path:
-    """Writes `name.mp4` (H.264, 4:2:0, near lossless) and `name.npz`; returns the mp4's path.
+def write_clip(clip: RenderedClip, folder: Path, name: str, crf: int = 8) -> Path:
+    """Writes `name.mp4` (H.264, 4:2:0) and `name.npz`; returns the mp4's path.
 
-    The point map is not stored: it is exactly depth, intrinsics and pose, and `read_truth` gives
-    it back. Frame times must be a constant rate apart.
+    `crf` is x264's constant rate factor: 8 is near lossless, 23 what people's videos have, 35 and
+    more what bad ones have. Truth does not depend on it. The point map is not stored: it is
+    exactly depth, intrinsics and pose, and `read_truth` gives it back. Frame times must be a
+    constant rate apart.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.mp4"
     step = float(clip.times[1] - clip.times[0]) if len(clip) > 1 else 1.0
     rate = Fraction(1 / step).limit_denominator(1001)
     with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
-        stream = container.add_stream("libx264", rate=rate, options={"crf": "8"})
+        stream = container.add_stream("libx264", rate=rate, options={"crf": str(crf)})
         stream.height, stream.width = clip.images.shape[1:3]
         stream.pix_fmt = "yuv420p"
         for image in clip.images:

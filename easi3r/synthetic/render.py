@@ -5,28 +5,33 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Bool, Float32, Float64, Int16, UInt8
-from torch import Tensor
 
 from easi3r.synthetic.scene import Scene
-from easi3r.synthetic.textures import atlas
-from easi3r.synthetic.trace import ROOM_FACES, Hits, trace
+from easi3r.synthetic.sensor import develop
+from easi3r.synthetic.shading import shade
+from easi3r.synthetic.trace import ROOM_FACES, trace
 
-_RAYS_PER_PASS = 2**16  # what one pass touches then stays within a CPU's cache
+_RAYS_PER_PASS = {"cpu": 2**16}  # what one pass touches then stays within a CPU's cache
+_RAYS_PER_GPU_PASS = 2**22
 
 
 @dataclass(frozen=True)
 class RenderedClip:
     """Frames and their truth. World = camera of the first frame; OpenCV axes; metres; seconds.
 
+    Truth is that of the middle of each exposure, whatever blur, noise or compression do to images.
+
     Attributes:
-        depth: z in the camera.
+        depth: z in the camera; finite everywhere, the sky is the far wall of a large room.
         point_map: world coordinates of each pixel's surface at its own time.
         intrinsics: pixels, pixel centres at integers, principal point (W/2, H/2).
         dynamic_mask: True on solids that move. A solid moves in all frames of a clip or in none,
             so a mask never depends on how far a solid came between two frames.
-        solid: which solid a pixel shows, -1 for the room.
-        solid_to_world: pose of every solid.
+        solid: which solid a pixel shows, -1 for the room and what is built into it.
+        solid_to_world: of every solid an affine map, with its stretch: what carries its points
+            from frame a to frame b is `solid_to_world[b] @ inv(solid_to_world[a])`.
         moving: which solids move.
+        object_id: which object each solid is a piece of.
     """
 
     images: UInt8[np.ndarray, "frames height width 3"]
@@ -38,32 +43,51 @@ class RenderedClip:
     solid: Int16[np.ndarray, "frames height width"]
     solid_to_world: Float64[np.ndarray, "frames solids 4 4"]
     moving: Bool[np.ndarray, " solids"]
+    object_id: Int16[np.ndarray, " solids"]
     times: Float64[np.ndarray, " frames"]
 
     def __len__(self) -> int:
         return len(self.times)
 
 
-def render(scene: Scene) -> RenderedClip:
-    """Ray-casts every frame; the same scene gives the same clip, noise included."""
-    settings = scene.settings
-    shape = (settings.height, settings.width)
-    per_pass = max(1, _RAYS_PER_PASS // (shape[0] * shape[1]))
-    noise = torch.Generator().manual_seed(scene.seed)
-    images, depths, solids = [], [], []
-    for start in range(0, len(scene), per_pass):
-        part = scene.select(list(range(start, min(start + per_pass, len(scene)))))
-        hits = trace(part)
-        images.append(_shade(part, hits, noise).reshape(-1, *shape, 3).numpy())
-        depths.append(hits.depth.reshape(-1, *shape).numpy())
-        solids.append((hits.surface - ROOM_FACES).clamp(min=-1).reshape(-1, *shape).numpy())
-    depth, solid = np.concatenate(depths), np.concatenate(solids).astype(np.int16)
-    to_world = np.linalg.inv(scene.camera_to_room[0])
-    camera_to_world = to_world @ scene.camera_to_room
+def render(scene: Scene, device: str | torch.device = "cpu") -> RenderedClip:
+    """Ray-casts every frame on a device; results are on the host.
+
+    The same scene gives the same clip, noise included, on the same kind of device.
+    """
+    device = torch.device(device)
+    height, width = scene.settings.height, scene.settings.width
+    instants = scene.sensor.instants_of(scene.times)
+    middle = instants.shape[1] // 2
+    per_frame = instants.shape[1] * height * width
+    frames = max(1, _RAYS_PER_PASS.get(device.type, _RAYS_PER_GPU_PASS) // per_frame)
+    noise = torch.Generator(device).manual_seed(scene.seed)
+    images: list[np.ndarray] = []
+    depths: list[np.ndarray] = []
+    surfaces: list[np.ndarray] = []
+    for start in range(0, len(scene), frames):
+        part = instants[start : start + frames]
+        hits = trace(scene, part.reshape(-1), device)
+        light = shade(scene, hits).reshape(*part.shape, height, width, 3).mean(dim=1)
+        images.append(develop(light, scene.sensor, scene.times[start : start + frames], noise))
+        for kept, every in ((depths, hits.depth), (surfaces, hits.surface)):
+            kept.append(every.reshape(*part.shape, height, width)[:, middle].cpu().numpy())
+    return _with_truth(
+        scene, np.concatenate(images), np.concatenate(depths), np.concatenate(surfaces)
+    )
+
+
+def _with_truth(
+    scene: Scene, images: np.ndarray, depth: np.ndarray, surface: np.ndarray
+) -> RenderedClip:
+    solid = (surface - ROOM_FACES - len(scene.structures)).clip(min=-1).astype(np.int16)
+    camera_to_room = scene.camera_to_room
+    to_world = np.linalg.inv(camera_to_room[0])
+    camera_to_world = to_world @ camera_to_room
     camera_to_world[0] = np.eye(4)
-    poses = [to_world @ item.to_room for item in scene.solids]
+    poses = [to_world @ item.to_room(scene.times) for item in scene.solids]
     return RenderedClip(
-        images=np.concatenate(images),
+        images=images,
         depth=depth,
         point_map=back_project(depth, scene.intrinsics, camera_to_world),
         camera_to_world=camera_to_world,
@@ -72,6 +96,7 @@ def render(scene: Scene) -> RenderedClip:
         solid=solid,
         solid_to_world=np.stack(poses, 1) if poses else np.zeros((len(scene), 0, 4, 4)),
         moving=scene.moving,
+        object_id=np.array([item.object_id for item in scene.solids], dtype=np.int16),
         times=scene.times,
     )
 
@@ -92,43 +117,3 @@ def back_project(
     pose = camera_to_world.astype(np.float32)
     turned = ray[None] @ pose[:, None, :3, :3].transpose(0, 1, 3, 2)
     return turned * depth[..., None] + pose[:, None, None, :3, 3]
-
-
-def _shade(scene: Scene, hits: Hits, noise: torch.Generator) -> UInt8[Tensor, "rays 3"]:
-    """Textured Lambert surfaces under one point light, then exposure, noise and rounding."""
-    albedo = _albedo(scene, hits)
-    pixels = scene.settings.height * scene.settings.width
-    frame = torch.arange(len(scene)).repeat_interleave(pixels)
-    to_light = torch.from_numpy(scene.light).float() - _room_points(scene, hits)
-    cosine = (to_light * hits.normal).sum(1) / to_light.norm(dim=1).clamp(min=1e-3)
-    light = scene.ambient + (1 - scene.ambient) * cosine.clamp(min=0)
-    gain = torch.from_numpy(scene.exposure).float()[frame] * light
-    colour = 255 * albedo * gain[:, None]
-    colour += scene.noise_level * torch.randn(colour.shape, generator=noise)
-    return colour.round_().clamp_(0, 255).to(torch.uint8)
-
-
-def _room_points(scene: Scene, hits: Hits) -> Float32[Tensor, "rays 3"]:
-    settings = scene.settings
-    points = back_project(
-        hits.depth.reshape(-1, settings.height, settings.width).numpy(),
-        scene.intrinsics,
-        scene.camera_to_room,
-    )
-    return torch.from_numpy(points).reshape(-1, 3)
-
-
-def _albedo(scene: Scene, hits: Hits) -> Float32[Tensor, "rays 3"]:
-    """Texture of the plane that the normal points at most, finer or coarser with distance."""
-    materials = scene.materials
-    axis = hits.local_normal.abs().argmax(dim=1)
-    density = torch.from_numpy(materials.texels_per_metre).float()[hits.surface]
-    offset = torch.from_numpy(materials.offset).float()[hits.surface]
-    across = hits.local.gather(1, ((axis + 1) % 3)[:, None])[:, 0] * density + offset[:, 0]
-    down = hits.local.gather(1, ((axis + 2) % 3)[:, None])[:, 0] * density + offset[:, 1]
-    level = torch.log2(hits.depth * density / float(scene.intrinsics[0, 0]))
-    texture = torch.from_numpy(materials.texture)[hits.surface]
-    mix = atlas().sample(texture, across, down, level)
-    dark = torch.from_numpy(materials.dark).float()[hits.surface]
-    bright = torch.from_numpy(materials.bright).float()[hits.surface]
-    return torch.lerp(dark, bright, mix[:, None])

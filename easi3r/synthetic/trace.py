@@ -1,211 +1,210 @@
-"""Ray casting: the first surface that each ray of some frames meets."""
+"""Ray casting: the first surface that each ray of some instants meets."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int64
+from jaxtyping import Float32, Float64, Int64
 from torch import Tensor
 
-from easi3r.synthetic.scene import Scene, Shape, Solid
+from easi3r.synthetic.materials import ROOM_FACES
+from easi3r.synthetic.scene import Scene
+from easi3r.synthetic.shapes import Shape, meet, normals
 
-ROOM_FACES = 6
+_NEAR = 1e-2  # metres in front of the camera, from which on images are bounded
+_CORNERS = np.array([[x, y, z, 1.0] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)])
 
 
 @dataclass(frozen=True)
 class Hits:
-    """Where rays end. Rays are those of `frames` x height x width, flattened.
+    """Where rays end. Rays are those of `instants` x height x width, flattened.
 
     Attributes:
         depth: z in the camera, metres.
-        surface: 0..5 a face of the room, 6 + k solid k.
+        surface: 0..5 a face of the room, then structures, then solids, in the scene's order.
         local: the point in the surface's own axes (the room's, for the room), metres.
         local_normal: outward from the solid, inward from the room, in the same axes.
-        normal: the same in room axes.
+        normal: unit normal in room axes.
+        direction: of the ray in room axes, as long as makes z = 1 in the camera.
+        origin: the camera's place in the room, per instant.
+        enlargement: metres in the room for each in the surface's own axes.
     """
 
     depth: Float32[Tensor, " rays"]
     surface: Int64[Tensor, " rays"]
-    local: Float32[Tensor, "rays 3"]
-    local_normal: Float32[Tensor, "rays 3"]
-    normal: Float32[Tensor, "rays 3"]
+    local: Float32[Tensor, "3 rays"]
+    local_normal: Float32[Tensor, "3 rays"]
+    normal: Float32[Tensor, "3 rays"]
+    direction: Float32[Tensor, "3 rays"]
+    origin: Float32[Tensor, "instants 3"]
+    enlargement: Float32[Tensor, " rays"]
 
 
 @dataclass(frozen=True)
-class Rays:
-    """Rays of some frames in room axes; directions have z = 1 in the camera, so length is depth."""
+class _Found:
+    """Rays of which one shape is the first hit so far; `place` is solid x instants + instant."""
 
-    origin: Float32[Tensor, "frames 3"]
-    direction: Float32[Tensor, "frames height width 3"]
+    shape: Shape
+    ray: Int64[Tensor, " rays"]
+    place: Int64[Tensor, " rays"]
+    unit: Float32[Tensor, "3 rays"]
 
 
-def camera_rays(scene: Scene) -> Rays:
-    """One ray through every pixel centre of every frame of the scene."""
-    settings = scene.settings
-    focal = scene.intrinsics[0, 0]
-    x = (torch.arange(settings.width, dtype=torch.float64) - settings.width / 2) / focal
-    y = (torch.arange(settings.height, dtype=torch.float64) - settings.height / 2) / focal
-    rotation = torch.from_numpy(scene.camera_to_room[:, None, None, :3, :3])
-    direction = (
-        rotation[..., 0] * x[:, None] + rotation[..., 1] * y[:, None, None] + rotation[..., 2]
+def trace(scene: Scene, times: Float64[np.ndarray, " instants"], device: torch.device) -> Hits:
+    """First hit of every ray through a pixel's centre at each of the instants."""
+    pose = scene.camera.at(times)
+    origin = torch.from_numpy(pose[:, :3, 3]).float().to(device)
+    direction = _directions(scene, pose, device)
+    pixels = scene.settings.height * scene.settings.width
+    depth, surface = _meet_room(scene, origin.T.repeat_interleave(pixels, dim=1), direction)
+    solids = scene.structures + scene.solids
+    to_room = np.stack([s.to_room(times) for s in solids]) if solids else np.zeros((0, 1, 4, 4))
+    found = []
+    for shape in sorted({solid.shape for solid in solids}):
+        members = np.flatnonzero([solid.shape is shape for solid in solids])
+        half_sizes = np.stack([solids[k].half_size for k in members])
+        found += _meet_shape(
+            scene, shape, members, pose, to_room[members], half_sizes, depth, surface
+        )
+    return _describe(scene, pose, to_room, origin, direction, depth, surface, found)
+
+
+def _directions(scene: Scene, pose: np.ndarray, device: torch.device) -> Tensor:
+    x, y = _pixel_rays(scene, device)
+    rotation = (
+        torch.from_numpy(pose[:, :3, :3]).float().to(device).permute(1, 2, 0)[..., None, None]
     )
-    return Rays(torch.from_numpy(scene.camera_to_room[:, :3, 3]).float(), direction.float())
+    across, down, forward = rotation[:, 0], rotation[:, 1], rotation[:, 2]
+    return (across * x + down * y[:, None] + forward).reshape(3, -1)
 
 
-def trace(scene: Scene) -> Hits:
-    """First hit of every ray."""
-    rays = camera_rays(scene)
-    _, height, width, _ = rays.direction.shape
-    pixels = height * width
-    direction = rays.direction.reshape(-1, 3)
-    origin = rays.origin.repeat_interleave(pixels, dim=0)
-    depth, surface = _meet_room(scene, origin, direction)
-    unit_points: list[tuple[Tensor, Tensor]] = []
-    for index, solid in enumerate(scene.solids):
-        near = _candidates(scene, solid, height, width)
-        rotation, centre = _pose(solid)
-        frame = near // pixels
-        start = _turn_back(rotation, frame, origin[near] - centre[frame]) / _size(solid)
-        along = _turn_back(rotation, frame, direction[near]) / _size(solid)
-        reach = _MEET[solid.shape](start, along)
-        closer = reach < depth[near]
-        near, reach = near[closer], reach[closer]
-        depth[near] = reach
-        surface[near] = ROOM_FACES + index
-        unit_points.append((near, start[closer] + along[closer] * reach[:, None]))
-    return _describe(scene, origin, direction, depth, surface, unit_points, pixels)
+def _pixel_rays(scene: Scene, device: torch.device) -> tuple[Tensor, Tensor]:
+    """x of every column and y of every row at z = 1."""
+    focal = scene.intrinsics[0, 0]
+    width, height = scene.settings.width, scene.settings.height
+    x = (torch.arange(width, dtype=torch.float64) - width / 2) / focal
+    y = (torch.arange(height, dtype=torch.float64) - height / 2) / focal
+    return x.float().to(device), y.float().to(device)
+
+
+def _meet_room(scene: Scene, origin: Tensor, direction: Tensor) -> tuple[Tensor, Tensor]:
+    low, high = torch.from_numpy(scene.room).float().to(direction.device)
+    forward = direction > 0
+    wall = torch.where(forward, high[:, None], low[:, None])
+    reach = (wall - origin) / direction
+    # A ray parallel to a pair of walls gives plus or minus infinity or nan: never first.
+    depth, axis = torch.where(reach > 0, reach, torch.inf).min(dim=0)
+    return depth, 2 * axis + forward.gather(0, axis[None])[0]
+
+
+def _meet_shape(
+    scene: Scene,
+    shape: Shape,
+    members: np.ndarray,
+    pose: np.ndarray,
+    to_room: np.ndarray,
+    half_sizes: np.ndarray,
+    depth: Tensor,
+    surface: Tensor,
+) -> list[_Found]:
+    """Brings `depth` and `surface` up to date with all solids of one shape."""
+    device = depth.device
+    height, width = scene.settings.height, scene.settings.width
+    instants = len(pose)
+    unit_to_camera = np.linalg.inv(pose) @ to_room
+    unit_to_camera[..., :3, :3] *= half_sizes[:, None, None, :]
+    windows = _windows(scene, unit_to_camera.reshape(-1, 4, 4))
+    seen = np.flatnonzero((windows[:, 1] > windows[:, 0]) & (windows[:, 3] > windows[:, 2]))
+    if not len(seen):
+        return []
+    windows = windows[seen]
+    camera_to_unit = np.linalg.inv(unit_to_camera.reshape(-1, 4, 4)[seen])
+    maps = torch.from_numpy(camera_to_unit).float().to(device)
+    rows, window, columns, span = _window_rows(windows, device)
+    x, y = _pixel_rays(scene, device)
+    # A row of a window shares all but one term of its rays: only the last is spread over pixels.
+    row_along = maps[window, :3, 1].T * y[rows] + maps[window, :3, 2].T
+    step = torch.repeat_interleave(span)
+    first = span.cumsum(0) - span
+    column = torch.arange(len(step), device=device) - (first - columns)[step]
+    along = maps[window, :3, 0].T[:, step] * x[column] + row_along[:, step]
+    start = maps[window, :3, 3].T[:, step]
+    place = torch.from_numpy((members[:, None] * instants + np.arange(instants)).reshape(-1)[seen])
+    place = place.to(device)[window]
+    ray = ((place % instants * height + rows) * width)[step] + column
+    reach = meet(shape, start, along)
+    closer = (reach < depth[ray]).nonzero()[:, 0]
+    ray, reach = ray[closer], reach[closer]
+    depth.scatter_reduce_(0, ray, reach, "amin")
+    first_hit = (reach == depth[ray]).nonzero()[:, 0]
+    kept = closer[first_hit]
+    ray, reach = ray[first_hit], reach[first_hit]
+    place = place[step[kept]]
+    surface[ray] = ROOM_FACES + place // instants
+    return [_Found(shape, ray, place, start[:, kept] + along[:, kept] * reach)]
+
+
+def _windows(scene: Scene, unit_to_camera: np.ndarray) -> np.ndarray:
+    """First and one past the last row, then column, of the images' bounding rectangles."""
+    corners = _CORNERS @ unit_to_camera[:, :3].transpose(0, 2, 1)
+    z = corners[..., 2]
+    around = z.min(axis=1) < _NEAR  # reaches behind the camera: no bound on its image
+    behind = z.max(axis=1) < _NEAR
+    limits = []
+    for axis, count in ((1, scene.settings.height), (0, scene.settings.width)):
+        pixel = corners[..., axis] / np.maximum(z, _NEAR) * scene.intrinsics[0, 0] + count / 2
+        first = np.where(around, 0, np.ceil(pixel.min(axis=1) - 1e-3).clip(0, count))
+        last = np.where(around, count, (np.floor(pixel.max(axis=1) + 1e-3) + 1).clip(0, count))
+        limits += [first, np.where(behind, first, last)]
+    return np.stack(limits, axis=1).astype(np.int64)
+
+
+def _window_rows(
+    windows: np.ndarray, device: torch.device
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """For every row of every window: the row, its window, its first column and its length."""
+    tall = windows[:, 1] - windows[:, 0]
+    window = np.repeat(np.arange(len(windows)), tall)
+    row = np.arange(len(window)) - np.repeat(tall.cumsum() - tall - windows[:, 0], tall)
+    span = (windows[:, 3] - windows[:, 2])[window]
+    parts = (row, window, windows[window, 2], span)
+    return tuple(torch.from_numpy(part).to(device) for part in parts)  # type: ignore[return-value]
 
 
 def _describe(
     scene: Scene,
+    pose: np.ndarray,
+    to_room: np.ndarray,
     origin: Tensor,
     direction: Tensor,
     depth: Tensor,
     surface: Tensor,
-    unit_points: list[tuple[Tensor, Tensor]],
-    pixels: int,
+    found: list[_Found],
 ) -> Hits:
-    """Points and normals at the hits; a solid keeps only the rays no later solid took from it."""
-    local = origin + direction * depth[:, None]
+    """Points and normals at the hits; a shape keeps only the rays no later shape took from it."""
+    pixels = scene.settings.height * scene.settings.width
+    local = origin.T.repeat_interleave(pixels, dim=1) + direction * depth
     local_normal = torch.zeros_like(local)
     axis = (surface // 2).clamp(max=2)
     inward = 1.0 - 2.0 * (surface % 2).float()
-    local_normal.scatter_(1, axis[:, None], inward[:, None])
+    local_normal.scatter_(0, axis[None], inward[None])
     normal = local_normal.clone()
-    for index, (solid, (near, unit)) in enumerate(zip(scene.solids, unit_points, strict=True)):
-        kept = surface[near] == ROOM_FACES + index
-        near, unit = near[kept], unit[kept]
-        outward = _NORMAL[solid.shape](unit) / _size(solid)
-        outward = torch.nn.functional.normalize(outward, dim=1)
-        rotation, _ = _pose(solid)
-        local[near] = unit * _size(solid)
-        local_normal[near] = outward
-        normal[near] = (rotation[near // pixels] @ outward[:, :, None])[:, :, 0]
-    return Hits(depth, surface, local, local_normal, normal)
-
-
-def _size(solid: Solid) -> Tensor:
-    return torch.from_numpy(solid.half_size).float()
-
-
-def _pose(solid: Solid) -> tuple[Tensor, Tensor]:
-    pose = torch.from_numpy(solid.to_room).float()
-    return pose[:, :3, :3], pose[:, :3, 3]
-
-
-def _turn_back(rotation: Tensor, frame: Tensor, vectors: Tensor) -> Tensor:
-    return (vectors[:, None, :] @ rotation[frame])[:, 0]
-
-
-def _meet_room(scene: Scene, origin: Tensor, direction: Tensor) -> tuple[Tensor, Tensor]:
-    low, high = torch.from_numpy(scene.room).float()
-    forward = direction > 0
-    wall = torch.where(forward, high, low)
-    # A ray parallel to a pair of walls gives infinity or, from on the wall, nan: never first.
-    reach = ((wall - origin) / direction).nan_to_num(nan=torch.inf)
-    depth, axis = reach.min(dim=1)
-    return depth, 2 * axis + forward.gather(1, axis[:, None])[:, 0]
-
-
-def _candidates(scene: Scene, solid: Solid, height: int, width: int) -> Tensor:
-    """Flat indices of the rays inside the image rectangle that bounds the solid's sphere."""
-    radius = float(np.linalg.norm(solid.half_size))
-    offset = solid.to_room[:, :3, 3] - scene.camera_to_room[:, :3, 3]
-    centre = np.einsum("fji,fj->fi", scene.camera_to_room[:, :3, :3], offset)
-    nearest, farthest = centre[:, 2] - radius, centre[:, 2] + radius
-    masks = []
-    for axis, count in ((1, height), (0, width)):
-        low, high = centre[:, axis] - radius, centre[:, axis] + radius
-        with np.errstate(divide="ignore", invalid="ignore"):
-            first = np.minimum(low / nearest, low / farthest)
-            last = np.maximum(high / nearest, high / farthest)
-        around = nearest <= 1e-3  # the sphere reaches behind the camera: no bound on its image
-        focal = scene.intrinsics[0, 0]
-        first = np.where(around, -np.inf, first * focal + count / 2)
-        last = np.where(around, np.inf, last * focal + count / 2)
-        pixel = np.arange(count)
-        inside = (pixel >= first[:, None]) & (pixel <= last[:, None])
-        masks.append(inside & (farthest > 0)[:, None])
-    window = masks[0][:, :, None] & masks[1][:, None, :]
-    return torch.from_numpy(np.flatnonzero(window))
-
-
-def _meet_box(start: Tensor, along: Tensor) -> Tensor:
-    a, b = (-1 - start) / along, (1 - start) / along
-    enter = torch.minimum(a, b).amax(dim=1)
-    leave = torch.maximum(a, b).amin(dim=1)
-    return torch.where((enter <= leave) & (enter > 0), enter, torch.inf)
-
-
-def _roots(a: Tensor, b: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
-    """Roots of a t^2 + 2 b t + c, ascending for a > 0; infinite where there are none."""
-    inner = b * b - a * c
-    root = inner.clamp(min=0).sqrt()
-    miss = inner < 0
-    first = torch.where(miss, torch.inf, (-b - root) / a)
-    return first, torch.where(miss, torch.inf, (-b + root) / a)
-
-
-def _meet_ellipsoid(start: Tensor, along: Tensor) -> Tensor:
-    a, b = (along * along).sum(1), (start * along).sum(1)
-    first, _ = _roots(a, b, (start * start).sum(1) - 1)
-    return torch.where(first > 0, first, torch.inf)
-
-
-def _meet_cylinder(start: Tensor, along: Tensor) -> Tensor:
-    round_start, round_along = start[:, [0, 2]], along[:, [0, 2]]
-    a, b = (round_along**2).sum(1), (round_start * round_along).sum(1)
-    enter, leave = _roots(a, b, (round_start**2).sum(1) - 1)
-    one, other = (-1 - start[:, 1]) / along[:, 1], (1 - start[:, 1]) / along[:, 1]
-    enter = torch.maximum(enter, torch.minimum(one, other))
-    leave = torch.minimum(leave, torch.maximum(one, other))
-    hit = (enter <= leave) & (enter > 0) & enter.isfinite()
-    return torch.where(hit, enter, torch.inf)
-
-
-def _box_normal(unit: Tensor) -> Tensor:
-    axis = unit.abs().argmax(dim=1, keepdim=True)
-    return torch.zeros_like(unit).scatter_(1, axis, unit.gather(1, axis).sign())
-
-
-def _ellipsoid_normal(unit: Tensor) -> Tensor:
-    return unit
-
-
-def _cylinder_normal(unit: Tensor) -> Tensor:
-    on_cap = unit[:, 1].abs() >= unit[:, [0, 2]].norm(dim=1)
-    side = unit * unit.new_tensor([1.0, 0.0, 1.0])
-    cap = unit * unit.new_tensor([0.0, 1.0, 0.0])
-    return torch.where(on_cap[:, None], cap, side)
-
-
-_MEET = {
-    Shape.BOX: _meet_box,
-    Shape.ELLIPSOID: _meet_ellipsoid,
-    Shape.CYLINDER: _meet_cylinder,
-}
-_NORMAL = {
-    Shape.BOX: _box_normal,
-    Shape.ELLIPSOID: _ellipsoid_normal,
-    Shape.CYLINDER: _cylinder_normal,
-}
+    enlargement = torch.ones_like(depth)
+    instants = len(pose)
+    solids = scene.structures + scene.solids
+    linear = to_room[..., :3, :3].reshape(-1, 3, 3)
+    turned = torch.from_numpy(np.linalg.inv(linear)).float().to(depth.device)
+    factor = torch.from_numpy(np.cbrt(np.linalg.det(linear))).float().to(depth.device)
+    sizes = np.stack([s.half_size for s in solids]) if solids else np.zeros((0, 3))
+    half_sizes = torch.from_numpy(sizes).float().to(depth.device)
+    for hits in found:
+        kept = (surface[hits.ray] == ROOM_FACES + hits.place // instants).nonzero()[:, 0]
+        ray, place, unit = hits.ray[kept], hits.place[kept], hits.unit[:, kept]
+        size = half_sizes[place // instants].T
+        outward = torch.nn.functional.normalize(normals(hits.shape, unit) / size, dim=0)
+        local[:, ray] = unit * size
+        local_normal[:, ray] = outward
+        in_room = torch.einsum("pji,jp->ip", turned[place], outward)
+        normal[:, ray] = torch.nn.functional.normalize(in_room, dim=0)
+        enlargement[ray] = factor[place]
+    return Hits(depth, surface, local, local_normal, normal, direction, origin, enlargement)

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from easi3r.model import ModelConfig
-from easi3r.synthetic import SceneSettings
+from easi3r.synthetic import CameraSettings, SceneSettings
 
 NANO = ModelConfig(
     patch_size=8,
@@ -84,5 +84,7 @@ class TrainingSettings(BaseModel):
             frames_per_second=self.frame_rates[step % len(self.frame_rates)],
             height=height,
             width=width,
-            horizontal_fov=(middle, middle) if narrow else self.horizontal_fov,
+            camera=CameraSettings(
+                field_of_view=(middle, middle) if narrow else self.horizontal_fov
+            ),
         )

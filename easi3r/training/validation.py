@@ -28,6 +28,7 @@ from easi3r.training.settings import TrainingSettings
 
 HELD_OUT_SEEDS = 500_000  # below every training seed
 _WHOLE = (slice(None),)
+_MOVED_M = 0.01  # a shorter translation has no direction to speak of
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ class Figures:
             of one constant depth per view.
         rotation, rotation_identity: median error of the pair's rotation (PnP on the second point
             map, true intrinsics), and of taking none.
-        direction: median angle between estimated and true translation (chance: 90).
+        direction: median angle between estimated and true translation (chance: 90), of the pairs
+            whose camera moved.
         match: share of visible tokens whose strongest key is the true one.
         match_chance: the same if every token matched its own place.
         auc: of Easi3R's product, tokens on moving solids against all others, moving scenes.
@@ -113,7 +115,7 @@ def validate(network: DUSt3R, held_out: HeldOut, device: torch.device) -> Figure
         abs_rel_constant=float(columns[1].mean()),
         rotation=float(np.median(error)),
         rotation_identity=float(np.median(identity)),
-        direction=float(np.median(direction)),
+        direction=float(np.nanmedian(direction)),
         match=float(columns[5].mean()),
         match_chance=float(columns[6].mean()),
         confidence=float(columns[7].mean()),
@@ -167,10 +169,8 @@ def _pose(prediction: PairPrediction, batch: Batch) -> tuple[np.ndarray, np.ndar
             pixels[::3, ::3].reshape(-1, 2),
             batch.intrinsics[edge[1]].double().numpy(),
         )
-        cosine = estimate[:3, 3] @ pose[:3, 3]
-        cosine /= np.linalg.norm(estimate[:3, 3]) * np.linalg.norm(pose[:3, 3]) + 1e-12
         turned = estimate[:3, :3].T @ pose[:3, :3]
-        errors.append((_angle(turned), _angle(pose[:3, :3]), _degrees(cosine)))
+        errors.append((_angle(turned), _angle(pose[:3, :3]), _direction(estimate, pose)))
     rotation, identity, direction = np.array(errors).T
     return rotation, identity, direction
 
@@ -186,6 +186,15 @@ def _solve_pnp(points: np.ndarray, pixels: np.ndarray, intrinsics: np.ndarray) -
         pose[:3, :3] = cv2.Rodrigues(turn)[0]
         pose[:3, 3] = shift[:, 0]
     return np.linalg.inv(pose)
+
+
+def _direction(estimate: np.ndarray, pose: np.ndarray) -> float:
+    """Degrees between two translations; nan where the camera stayed in place."""
+    moved = np.linalg.norm(pose[:3, 3])
+    if moved < _MOVED_M:
+        return float("nan")
+    cosine = estimate[:3, 3] @ pose[:3, 3] / moved
+    return _degrees(cosine / (np.linalg.norm(estimate[:3, 3]) + 1e-12))
 
 
 def _angle(rotation: np.ndarray) -> float:

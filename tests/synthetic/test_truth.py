@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from easi3r.synthetic import RenderedClip, SceneSettings, render, sample_scene
 
-SMALL = SceneSettings(frames=4, height=48, width=64, horizontal_fov=(50, 80))
+SMALL = SceneSettings(frames=4, height=48, width=64)
 SEEDS = st.integers(0, 400_000)
 examples = settings(max_examples=6, deadline=None, derandomize=True)
 
@@ -37,7 +37,7 @@ def test_back_projected_depth_is_the_point_map(seed: int) -> None:
         rays = np.stack([x, y, np.ones_like(x)], -1) @ np.linalg.inv(clip.intrinsics[frame]).T
         pose = clip.camera_to_world[frame]
         world = rays * clip.depth[frame, ..., None] @ pose[:3, :3].T + pose[:3, 3]
-        np.testing.assert_allclose(clip.point_map[frame], world, atol=2e-5)
+        np.testing.assert_allclose(clip.point_map[frame], world, atol=2e-5, rtol=2e-6)
 
 
 @examples

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from easi3r.synthetic import SceneSettings, render, sample_scene
+from easi3r.synthetic import MoverSettings, SceneSettings, render, sample_scene
 from easi3r.tensors import KeyMeans, PairPrediction
 from easi3r.training.batches import VIEWS, Batch, make_batch
 from easi3r.training.losses import (
@@ -20,7 +20,8 @@ from easi3r.training.losses import (
 @pytest.fixture(scope="module")
 def batch() -> Batch:
     """A scene in which something moves in view."""
-    settings = SceneSettings(frames=VIEWS, height=48, width=64, static_scene_probability=0.0)
+    movers = MoverSettings(static_scene_probability=0.0)
+    settings = SceneSettings(frames=VIEWS, height=48, width=64, movers=movers)
     made = (make_batch([render(sample_scene(seed, settings))], patch=8) for seed in range(50))
     return next(b for b in made if (b.moving_share > 0.5).sum() > 8 and (b.still_share > 0.5).any())
 

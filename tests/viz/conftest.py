@@ -12,7 +12,7 @@ from easi3r import open_dataset
 from easi3r.config import SamplingSettings, Settings, StoreSettings, VideoSettings
 from easi3r.store import prepare_dataset
 from easi3r.store import write_clip as commit_clip
-from easi3r.synthetic import SceneSettings, render, sample_scene, write_clip
+from easi3r.synthetic import MoverSettings, SceneSettings, render, sample_scene, write_clip
 from easi3r.types import ClipAnnotation, Frames, Provenance, Reconstruction
 from easi3r.video import decode, plan_clips, probe
 
@@ -39,8 +39,7 @@ def committed(tmp_path: Path) -> Committed:
         frames=FRAMES,
         height=HEIGHT,
         width=WIDTH,
-        static_scene_probability=0.0,
-        mover_probability=1.0,
+        movers=MoverSettings(visible=(2, 4)),
     )
     scene = render(sample_scene(5, settings))
     video = write_clip(scene, tmp_path / "videos", "scene")
