@@ -55,7 +55,7 @@ def run_clip(clip: BenchmarkClip, settings: Settings, folder: Path) -> ClipResul
     chosen = settings.model
     model = _warm_model(chosen.weights, chosen.sha256, settings.execution.device)
     rendered = render_benchmark_clip(clip)
-    video = write_clip(rendered, folder, clip.name)
+    video = write_clip(rendered, folder, clip.name, clip.crf)
     frames = _read(video, clip.frames, settings, model)
     truth = _truth_of(rendered, frames)
     start = time.perf_counter()
