@@ -3,7 +3,12 @@
 Start with `evaluate_clip`, which scores a clip of a store, and `scores_table`, which prints it.
 """
 
-from easi3r.evaluation.cameras import TrajectoryScores, score_trajectory
+from easi3r.evaluation.cameras import (
+    StillCameraScores,
+    TrajectoryScores,
+    score_still_camera,
+    score_trajectory,
+)
 from easi3r.evaluation.clips import ClipScores, Estimate, Scores, evaluate_clip, score_estimate
 from easi3r.evaluation.depth import DepthScores, PointScores, score_depth, score_points
 from easi3r.evaluation.masks import MaskScores, score_masks
@@ -17,6 +22,7 @@ __all__ = [
     "MaskScores",
     "PointScores",
     "Scores",
+    "StillCameraScores",
     "TrajectoryScores",
     "Truth",
     "evaluate_clip",
@@ -25,6 +31,7 @@ __all__ = [
     "score_estimate",
     "score_masks",
     "score_points",
+    "score_still_camera",
     "score_trajectory",
     "scores_table",
 ]

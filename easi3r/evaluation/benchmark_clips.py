@@ -130,15 +130,13 @@ def _scene(clip: BenchmarkClip, seed: int) -> Scene:
 
 
 def _is_what_it_promises(kind: Kind, clip: RenderedClip) -> bool:
-    objects = clip.solid >= 0
-    still_objects = _visible(objects & ~clip.dynamic_mask)
-    if kind is Kind.FROZEN and not still_objects:
-        return False
-    if kind is Kind.LOOK_ALIKES and not still_objects:
+    still_objects = (clip.solid >= 0) & ~clip.dynamic_mask
+    if kind in (Kind.FROZEN, Kind.LOOK_ALIKES) and not _visible(still_objects):
         return False
     if kind.has_movers and not _visible(clip.dynamic_mask):
         return False
-    return not kind.camera_moves or _spread(clip) >= _SHORTEST_PATH * np.median(clip.depth)
+    shortest = _SHORTEST_PATH * float(np.median(clip.depth))
+    return not kind.camera_moves or _spread(clip) >= shortest
 
 
 def _visible(mask: Bool[np.ndarray, "frames height width"]) -> bool:

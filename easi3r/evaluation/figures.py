@@ -1,19 +1,20 @@
 """The figures of a benchmark: what each one is, and how it is pooled over clips."""
 
 import math
+import sys
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float64
 
-from easi3r.evaluation.cameras import PairErrors, TrajectoryScores
-from easi3r.evaluation.examination import OURS
+from easi3r.evaluation.cameras import PairErrors
 from easi3r.evaluation.results import FIRST_PASS, STATIC_CAMERA, ClipResult, GeometryScores
 
 Values = Float64[np.ndarray, " values"]
-GAPS = ((1, 2), (3, 5), (6, math.inf))
-"""Bounds, inclusive, of the groups of pairs, in frames from one to the other."""
+Read = Callable[[ClipResult, str], Values]
+_GAPS = {"1-2": (1, 2), "3-5": (3, 5), "6+": (6, sys.maxsize)}
+"""Groups of pairs: least and greatest number of frames from one to the other."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Figure:
 
     key: str
     name: str
-    values: Callable[[ClipResult, str], Values]
+    values: Read
     pool: Callable[[Values], np.floating] = np.mean
     more_is_better: bool = False
     relative: bool = False
@@ -52,34 +53,28 @@ def methods_of(results: Sequence[ClipResult]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for one in results for name in (*one.masks, *one.geometry)))
 
 
-def _mask(field: str) -> Callable[[ClipResult, str], Values]:
+def _score(part: str, field: str) -> Read:
+    """A field of `ClipResult.masks`, or of a part of `ClipResult.geometry`."""
+
     def values(result: ClipResult, method: str) -> Values:
-        scores = result.masks.get(method)
+        if part == "masks":
+            scores: object = result.masks.get(method)
+        else:
+            scores = getattr(result.geometry.get(method), part, None)
         return np.array([] if scores is None else [getattr(scores, field)], np.float64)
 
     return values
 
 
-def _geometry(
-    read: Callable[[GeometryScores, ClipResult], object],
-) -> Callable[[ClipResult, str], Values]:
-    def values(result: ClipResult, method: str) -> Values:
-        scores = result.geometry.get(method)
-        found = None if scores is None else read(scores, result)
-        return np.atleast_1d(np.array([] if found is None else found, np.float64))
-
-    return values
+def _length(part: str, field: str) -> Read:
+    """A length as a share of the scene's median depth, so that clips of any size compare."""
+    length = _score(part, field)
+    return lambda result, method: length(result, method) / result.scene_depth
 
 
-def _trajectory(
-    read: Callable[[TrajectoryScores, ClipResult], object],
-) -> Callable[[ClipResult, str], Values]:
-    return _geometry(lambda scores, result: scores.trajectory and read(scores.trajectory, result))
-
-
-def _ate_over(baseline: str) -> Callable[[ClipResult, str], Values]:
+def _ate_over(baseline: str) -> Read:
     """ATE of a method over that of another one, on the same clip."""
-    ate = _trajectory(lambda path, _: path.ate)
+    ate = _score("trajectory", "ate")
 
     def values(result: ClipResult, method: str) -> Values:
         ours, theirs = ate(result, method), ate(result, baseline)
@@ -88,32 +83,37 @@ def _ate_over(baseline: str) -> Callable[[ClipResult, str], Values]:
     return values
 
 
-def _within(pairs: PairErrors, gap: tuple[float, float], errors: Values) -> Values:
-    return errors[(pairs.gap >= gap[0]) & (pairs.gap <= gap[1])]
+def _pair_figures(key: str, name: str, errors: Callable[[PairErrors], Values]) -> list[Figure]:
+    """Medians over pairs: over all of them, and by gap."""
 
+    def between(least: int, most: int) -> Read:
+        def values(result: ClipResult, method: str) -> Values:
+            scores = result.geometry.get(method, GeometryScores()).trajectory
+            if scores is None:
+                return np.empty(0)
+            gap = scores.pairs.gap
+            return errors(scores.pairs)[(gap >= least) & (gap <= most)]
 
-def _pair_figures(key: str, name: str, field: str) -> list[Figure]:
-    """Medians over pairs, all of them and by gap."""
+        return values
 
-    def values(gap: tuple[float, float]) -> Callable[[ClipResult, str], Values]:
-        return _trajectory(lambda path, _: _within(path.pairs, gap, getattr(path.pairs, field)))
-
-    every = Figure(key, f"{name}, all pairs (deg)", values((1, math.inf)), np.median)
-    by_gap = []
-    for low, high in GAPS:
-        label = f"{low}+" if math.isinf(high) else f"{low}-{high:.0f}"
-        by_gap.append(
-            Figure(f"{key}_gap_{label}", f"  {label} frames apart", values((low, high)), np.median)
-        )
-    return [every, *by_gap]
+    every = Figure(key, f"{name}, all pairs (deg)", between(1, sys.maxsize), np.median)
+    return [
+        every,
+        *(
+            Figure(f"{key}_gap_{gap}", f"  {gap} frames apart", between(*bounds), np.median)
+            for gap, bounds in _GAPS.items()
+        ),
+    ]
 
 
 FIGURES: tuple[Figure, ...] = (
-    Figure("jm", "masks JM", _mask("jaccard_mean"), more_is_better=True),
-    Figure("jr", "masks JR", _mask("jaccard_recall"), more_is_better=True),
-    Figure("auc", "AUC", _mask("auc"), more_is_better=True),
-    Figure("auc_objects", "AUCobj", _mask("auc_objects"), more_is_better=True),
-    Figure("false_positive_share", "false-positive share", _mask("false_positive_share")),
+    Figure("jm", "masks JM", _score("masks", "jaccard_mean"), more_is_better=True),
+    Figure("jr", "masks JR", _score("masks", "jaccard_recall"), more_is_better=True),
+    Figure("auc", "AUC", _score("masks", "auc"), more_is_better=True),
+    Figure("auc_objects", "AUCobj", _score("masks", "auc_objects"), more_is_better=True),
+    Figure(
+        "false_positive_share", "false-positive share", _score("masks", "false_positive_share")
+    ),
     Figure(
         "ate_over_static", "ATE / static camera's, median", _ate_over(STATIC_CAMERA), np.median
     ),
@@ -126,41 +126,20 @@ FIGURES: tuple[Figure, ...] = (
         "ate_second_over_first_mean", "ATE, pass 2 / pass 1, mean", _ate_over(FIRST_PASS),
         relative=True,
     ),
-    Figure("ate", "ATE / scene depth", _trajectory(lambda path, r: path.ate / r.scene_depth)),
+    Figure("ate", "ATE / scene depth", _length("trajectory", "ate")),
     Figure(
-        "rpe_translation", "RPE translation / scene depth",
-        _trajectory(lambda path, r: path.rpe_translation / r.scene_depth),
+        "rpe_translation", "RPE translation / scene depth", _length("trajectory", "rpe_translation")
     ),
-    Figure(
-        "rpe_rotation", "RPE rotation (deg)", _trajectory(lambda path, _: path.rpe_rotation_deg)
-    ),
-    *_pair_figures("rotation", "rotation", "rotation_deg"),
-    *_pair_figures("direction", "direction", "direction_deg"),
-    Figure(
-        "still_wander", "still camera: wander / scene depth",
-        _geometry(lambda s, _: s.still_camera and s.still_camera.wander),
-    ),
-    Figure(
-        "still_rotation", "still camera: rotation (deg)",
-        _geometry(lambda s, _: s.still_camera and s.still_camera.rotation_deg),
-    ),
-    Figure("abs_rel", "depth abs-rel", _geometry(lambda s, _: s.depth and s.depth.abs_rel)),
-    Figure(
-        "delta_1_25", "depth delta < 1.25", _geometry(lambda s, _: s.depth and s.depth.delta_1_25),
-        more_is_better=True,
-    ),
-    Figure(
-        "accuracy", "points: accuracy / scene depth",
-        _geometry(lambda s, r: s.points and s.points.accuracy / r.scene_depth),
-    ),
-    Figure(
-        "completeness", "points: completeness / scene depth",
-        _geometry(lambda s, r: s.points and s.points.completeness / r.scene_depth),
-    ),
-    Figure(
-        "distance", "points: distance / scene depth",
-        _geometry(lambda s, r: s.points and s.points.distance / r.scene_depth),
-    ),
+    Figure("rpe_rotation", "RPE rotation (deg)", _score("trajectory", "rpe_rotation_deg")),
+    *_pair_figures("rotation", "rotation", lambda pairs: pairs.rotation_deg),
+    *_pair_figures("direction", "direction", lambda pairs: pairs.direction_deg),
+    Figure("still_wander", "still camera: wander / scene depth", _score("still_camera", "wander")),
+    Figure("still_rotation", "still camera: turn (deg)", _score("still_camera", "rotation_deg")),
+    Figure("abs_rel", "depth abs-rel", _score("depth", "abs_rel")),
+    Figure("delta_1_25", "depth delta < 1.25", _score("depth", "delta_1_25"), more_is_better=True),
+    Figure("accuracy", "points: accuracy / scene depth", _length("points", "accuracy")),
+    Figure("completeness", "points: completeness / scene depth", _length("points", "completeness")),
+    Figure("distance", "points: distance / scene depth", _length("points", "distance")),
 )  # fmt: skip
 
 
@@ -188,15 +167,3 @@ def best_baseline(
     choose = max if figure.more_is_better else min
     name = choose(defined, key=lambda one: defined[one])
     return name, defined[name]
-
-
-__all__ = [
-    "BASELINES",
-    "FIGURES",
-    "OURS",
-    "Figure",
-    "best_baseline",
-    "figure_named",
-    "methods_of",
-    "pooled",
-]

@@ -252,7 +252,8 @@ def _read_pose(path: Path) -> Float64[np.ndarray, "4 4"]:
     """A pose whose rotation is made exact: 7-Scenes' are off by 2e-4."""
     pose = _read_matrix(path, 4)
     rotation = pose[:3, :3]
-    if np.abs(rotation @ rotation.T - np.eye(3)).max() < _ROTATION_TOLERANCE:
+    nearly = np.abs(rotation @ rotation.T - np.eye(3)).max() < _ROTATION_TOLERANCE
+    if nearly and np.linalg.det(rotation) > 0:
         pose[:3, :3] = Rotation.from_matrix(rotation).as_matrix()
     try:
         require_poses(str(path), pose[None])

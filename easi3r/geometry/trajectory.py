@@ -7,6 +7,8 @@ from jaxtyping import Float, Float64
 
 from easi3r.errors import DegenerateGeometryError
 
+_ROUNDING = 1e-9  # in the unit of the poses: what products of float64 matrices leave behind
+
 
 def align_path(
     estimate: Float[np.ndarray, "frames 4 4"], truth: Float[np.ndarray, "frames 4 4"]
@@ -42,7 +44,7 @@ def trajectory_error(
         DegenerateGeometryError: the true camera does not move, so every path scaled to 0 fits.
     """
     centres = truth[:, :3, 3].astype(np.float64)
-    if (centres == centres[0]).all():
+    if np.ptp(centres, axis=0).max() <= _ROUNDING:
         raise DegenerateGeometryError(
             "trajectory error",
             f"the true camera stands still over all {len(truth)} frames",

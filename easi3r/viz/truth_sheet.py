@@ -52,7 +52,8 @@ class TruthRow:
 def truth_sheet(rows: Sequence[TruthRow], title: str) -> Figure:
     """A row a clip: frame, true and our mask, our score, true and our depth.
 
-    Scores run from the lowest to the highest of the frame; both depths of a row share one range.
+    Scores run from the lowest to the highest of the frame; depths are drawn on a logarithmic scale,
+    so that a far background leaves something of the foreground, both of a row over one range.
     True depth has no column where no row has any.
     """
     names = ["frame", "true mask", "our mask", "our score", "true depth", "our depth"]
@@ -97,21 +98,24 @@ def _pictures(row: TruthRow) -> dict[str, _Picture]:
     """By the name of their column."""
     true_depth = np.full_like(row.depth, np.nan) if row.true_depth is None else row.true_depth
     known = np.isfinite(true_depth) & (true_depth > 0)
+    depth, true_depth = np.log(row.depth), np.log(true_depth, where=known, out=_unknown(known))
     if known.any():
-        depth = row.depth / np.median(row.depth[known] / true_depth[known])
-        near, far = np.percentile(true_depth[known], _DEPTH_PERCENTILES).tolist()
-    else:
-        depth = row.depth
-        near, far = np.percentile(depth, _DEPTH_PERCENTILES).tolist()
+        depth -= np.median((depth - true_depth)[known])
+    shown = true_depth[known] if known.any() else depth
+    near, far = np.percentile(shown, _DEPTH_PERCENTILES).tolist()
     masks = overlay_masks(np.stack([row.image] * 2), np.stack([row.true_mask, row.mask]))
     return {
         "frame": _Picture(row.image),
         "true mask": _Picture(masks[0]),
         "our mask": _Picture(masks[1]),
         "our score": _Picture(row.score, SCORE_COLOURS),
-        "true depth": _Picture(np.where(known, true_depth, np.nan), DEPTH_COLOURS, near, far),
+        "true depth": _Picture(true_depth, DEPTH_COLOURS, near, far),
         "our depth": _Picture(depth, DEPTH_COLOURS, near, far),
     }
+
+
+def _unknown(like: np.ndarray) -> Float32[np.ndarray, "height width"]:
+    return np.full(like.shape, np.nan, np.float32)
 
 
 def _write(
