@@ -21,6 +21,7 @@ class Materials:
         texture: index into the atlas.
         texels_per_metre, offset: where a surface point falls in its texture.
         dark, bright: the two colours that a texture mixes, 0..1.
+        glow: 1 where a surface looks the same however the light falls (the sky), else 0.
         shine: strength of the highlights, 0..1; `gloss` is the exponent, which narrows them.
     """
 
@@ -29,6 +30,7 @@ class Materials:
     offset: Float64[np.ndarray, "materials 2"]
     dark: Float64[np.ndarray, "materials 3"]
     bright: Float64[np.ndarray, "materials 3"]
+    glow: Float64[np.ndarray, " materials"]
     shine: Float64[np.ndarray, " materials"]
     gloss: Float64[np.ndarray, " materials"]
 
@@ -50,26 +52,29 @@ def draw_materials(
     low, high = np.log(settings.texels_per_metre)
     density = np.exp(rng.uniform(low, high, size=count))
     shine = np.where(rng.random(count) < settings.shiny, rng.uniform(0.15, 0.7, size=count), 0.0)
+    glow = np.zeros(count)
     if outdoor:
-        _open_sky(rng, density, dark, bright)
-        shine[:ROOM_FACES] = 0
+        sky = np.arange(count) < ROOM_FACES
+        sky[FLOOR] = False
+        dark[sky], bright[sky] = _sky_colours(rng)
+        density[sky] = np.exp(rng.uniform(np.log(0.4), np.log(2.0)))  # tens of metres a texture
+        glow[sky] = 1.0
+        shine[sky] = 0.0
     return Materials(
         texture=rng.integers(TEXTURES, size=count),
         texels_per_metre=density,
         offset=rng.uniform(0, TEXELS, size=(count, 2)),
         dark=dark,
         bright=bright,
+        glow=glow,
         shine=shine,
         gloss=np.exp(rng.uniform(np.log(8), np.log(60), size=count)),
     )
 
 
-def _open_sky(
-    rng: np.random.Generator, density: np.ndarray, dark: np.ndarray, bright: np.ndarray
-) -> None:
-    """Faces of the room but the floor become one bright, faint texture, tens of metres wide."""
-    sky = [face for face in range(ROOM_FACES) if face != FLOOR]
-    colour = rng.uniform([0.45, 0.55, 0.6], [0.9, 0.9, 1.0])
-    density[sky] = np.exp(rng.uniform(np.log(0.4), np.log(2.0)))
-    dark[sky] = colour * rng.uniform(0.7, 1.0)
-    bright[sky] = colour
+def _sky_colours(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """From blue to overcast, with faint clouds."""
+    cover = rng.random()
+    colour = (1 - cover) * np.array([0.3, 0.5, 0.85]) + cover * np.array([0.85, 0.85, 0.85])
+    colour *= rng.uniform(0.6, 1.0) * rng.uniform(0.9, 1.1, size=3)
+    return colour, colour + rng.uniform(0.0, 0.5) * (0.9 - colour)

@@ -161,6 +161,7 @@ def place_twin(
     (start,) = original.body.at(np.zeros(1))
     camera = stage.camera_to_room[0]
     reach = float(np.linalg.norm(start[:3, 3] - camera[:3, 3]))
+    room_left = [(other.centre(), 0.5 * bounds.radius + other.bounds.radius) for other in others]
     for _ in range(2 * _TRIES):
         pose = np.eye(4)
         turn = Rigid(constant([0, 0, 0]), constant([rng.uniform(-np.pi, np.pi), 0, 0]))
@@ -168,11 +169,9 @@ def place_twin(
         pose[:3, 3] = _in_view(rng, stage, reach * rng.uniform(0.75, 1.3))
         pose[1, 3] = start[1, 3]
         twin = PlacedObject(pieces, Fixed(pose), bounds)
-        gaps = [
-            np.linalg.norm(twin.centre() - other.centre()) - bounds.radius - other.bounds.radius
-            for other in others
-        ]
-        if stage.is_clear(twin.body, bounds) and min(gaps) > -0.5 * bounds.radius:
+        centre = twin.centre()
+        apart = all(np.linalg.norm(centre - place) > gap for place, gap in room_left)
+        if apart and stage.is_clear(twin.body, bounds):
             return twin
     return None
 

@@ -88,7 +88,7 @@ def _cast(
 ) -> tuple[Solid, ...] | None:
     """The solids of all objects, those frozen that are not to move, and of look-alikes.
 
-    None where there are too few objects, or no place for a look-alike.
+    None where there are too few objects, or no place for a mover's look-alike.
     """
     moving = rng.random(len(objects)) < settings.probability
     moving &= rng.random() >= settings.static_scene_probability
@@ -96,8 +96,8 @@ def _cast(
         wanted = int(rng.integers(settings.visible[0], settings.visible[1] + 1))
         if wanted > len(objects):
             return None
-        moving = np.arange(len(objects)) < wanted
-    twinned = moving & (rng.random(len(objects)) < settings.look_alikes)
+        moving = rng.permutation(len(objects)) < wanted
+    twinned = rng.random(len(objects)) < settings.look_alikes
     cast: list[Solid] = []
     everything = list(objects)
     for number, item in enumerate(objects):
@@ -105,33 +105,33 @@ def _cast(
         cast += solids if moving[number] else [solid.frozen(0.0) for solid in solids]
         if twinned[number]:
             twin = place_twin(rng, item, everything, stage)
-            if twin is None:
+            if twin is not None:
+                cast += twin.solids(len(everything), material, look_alike_of=number)
+                everything.append(twin)
+            elif moving[number]:
                 return None
-            cast += twin.solids(len(everything), material, look_alike_of=number)
-            everything.append(twin)
         material += item.materials
     return tuple(cast)
 
 
 def _all_in_view(scene: Scene) -> bool:
-    """Every moving object and every look-alike is seen in more than half of some frames."""
-    wanted = {s.object_id for s in scene.solids if s.moving or s.look_alike_of != NO_OBJECT}
-    seen: list[int] = []
-    frames = np.unique(np.linspace(0, len(scene) - 1, _CHECKED_FRAMES).astype(int))
-    shrink = _CHECKED_SIDE / max(scene.settings.height, scene.settings.width)
-    height, width = (
-        max(1, round(shrink * side)) for side in (scene.settings.height, scene.settings.width)
+    """Moving objects and their look-alikes are each seen in more than half of some frames."""
+    moving = {solid.object_id for solid in scene.solids if solid.moving}
+    group = np.array(
+        [
+            solid.object_id if solid.moving or solid.look_alike_of in moving else NO_OBJECT
+            for solid in scene.solids
+        ],
+        dtype=int,
     )
-    hits = trace(scene.resized(height, width), scene.times[frames], torch.device("cpu"))
-    solid = hits.surface.reshape(len(frames), -1).numpy() - ROOM_FACES - len(scene.structures)
-    for image in solid:
-        pixels = np.bincount(image[image >= 0], minlength=len(scene.solids))
-        for object_id in wanted:
-            shown = [
-                pixels[k]
-                for k, s in enumerate(scene.solids)
-                if s.object_id == object_id and (s.moving or s.look_alike_of != NO_OBJECT)
-            ]
-            if sum(shown) >= _VISIBLE_SHARE * len(image):
-                seen.append(object_id)
-    return all(2 * seen.count(object_id) > len(frames) for object_id in wanted)
+    frames = np.unique(np.linspace(0, len(scene) - 1, _CHECKED_FRAMES).astype(int))
+    sides = np.array([scene.settings.height, scene.settings.width])
+    height, width = np.maximum(1, np.rint(sides * (_CHECKED_SIDE / sides.max())).astype(int))
+    small = scene.resized(int(height), int(width))
+    surface = trace(small, scene.times[frames], torch.device("cpu")).surface.numpy()
+    solid = (surface - ROOM_FACES - len(scene.structures)).clip(min=-1)
+    shown = np.append(group, NO_OBJECT)[solid].reshape(len(frames), -1)  # -1: the room
+    return all(
+        ((shown == object_id).mean(axis=1) >= _VISIBLE_SHARE).mean() > 0.5
+        for object_id in set(group) - {NO_OBJECT}
+    )

@@ -71,7 +71,7 @@ def draw_sensor(rng: np.random.Generator, settings: SensorSettings, frame_second
 def _log_gain(rng: np.random.Generator, settings: SensorSettings) -> Curve:
     """A slow drift, and flicker of tens of hertz, which frames see as jitter and rows as bands."""
     drift, jitter = rng.uniform(*settings.gain_drift), rng.uniform(*settings.gain_jitter)
-    level = constant([rng.uniform(np.log(0.8), np.log(1.35))])
+    level = constant([rng.uniform(np.log(0.85), np.log(1.7))])
     phases = rng.uniform(0, 2 * np.pi, size=(3, 1))
     slow = wave([drift], rng.uniform(0.5, 3.0), phases[0])
     flicker = [

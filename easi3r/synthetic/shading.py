@@ -7,6 +7,7 @@ from torch import Tensor
 from easi3r.synthetic.scene import Scene
 from easi3r.synthetic.textures import atlas
 from easi3r.synthetic.trace import ROOM_FACES, Hits
+from easi3r.synthetic.vectors import dot, main_axis, unit
 
 _GRAZING = 0.05  # least cosine that coarsens textures
 
@@ -23,11 +24,13 @@ def shade(scene: Scene, hits: Hits) -> Float32[Tensor, "rays 3"]:
     pixels = scene.settings.height * scene.settings.width
     point = hits.origin.T.repeat_interleave(pixels, dim=1) + hits.direction * hits.depth
     to_light = torch.from_numpy(scene.light.position).float().to(device)[:, None] - point
-    to_light = torch.nn.functional.normalize(to_light, dim=0)
-    to_camera = -torch.nn.functional.normalize(hits.direction, dim=0)
-    facing = (to_camera * hits.normal).sum(0).clamp(min=_GRAZING)
-    lambert = (to_light * hits.normal).sum(0).clamp(min=0)
+    to_light = unit(to_light)
+    to_camera = -unit(hits.direction)
+    facing = dot(to_camera, hits.normal).clamp(min=_GRAZING)
+    lambert = dot(to_light, hits.normal).clamp(min=0)
     light = scene.light.ambient + (1 - scene.light.ambient) * lambert
+    glow = torch.from_numpy(scene.materials.glow).float().to(device)[material]
+    light = torch.lerp(light, torch.ones_like(light), glow)
     colour = _albedo(scene, hits, material, facing) * light[:, None]
     return colour + _highlights(scene, hits, material, to_light + to_camera, lambert)[:, None]
 
@@ -42,8 +45,7 @@ def _highlights(
     device = hits.depth.device
     shine = torch.from_numpy(scene.materials.shine).float().to(device)[material]
     gloss = torch.from_numpy(scene.materials.gloss).float().to(device)[material]
-    halfway = torch.nn.functional.normalize(halfway, dim=0)
-    cosine = (halfway * hits.normal).sum(0).clamp(min=0)
+    cosine = dot(unit(halfway), hits.normal).clamp(min=0)
     return torch.where(lambert > 0, shine * cosine**gloss, 0.0)
 
 
@@ -56,7 +58,7 @@ def _albedo(
     """Texture of the plane that the normal points at most, finer or coarser with distance."""
     device = hits.depth.device
     looks = scene.materials
-    axis = hits.local_normal.abs().argmax(dim=0, keepdim=True)
+    axis = main_axis(hits.local_normal)[None]
     density = torch.from_numpy(looks.texels_per_metre).float().to(device)[material]
     offset = torch.from_numpy(looks.offset).float().to(device)[material]
     across = hits.local.gather(0, (axis + 1) % 3)[0] * density + offset[:, 0]

@@ -1,7 +1,6 @@
 """Kinds of solid: where a ray enters them, and their normals, in axes in which they fill [-1, 1]^3.
 
-Rays are `start + along * reach`; coordinates come first (3 x rays), so that each is contiguous.
-A ray that starts inside a solid does not see it.
+Rays are `start + along * reach`, start outside of the shape, and come coordinate first (3 x rays).
 """
 
 from collections.abc import Callable
@@ -10,6 +9,8 @@ from enum import IntEnum
 import torch
 from jaxtyping import Float32
 from torch import Tensor
+
+from easi3r.synthetic.vectors import dot, main_axis
 
 Vectors = Float32[Tensor, "3 rays"]
 Reach = Float32[Tensor, " rays"]
@@ -52,7 +53,7 @@ _PRISM_OFFSETS = [_SIN_60] * 6 + [1.0] * 2
 
 
 def meet(shape: Shape, start: Vectors, along: Vectors) -> Reach:
-    """Where each ray first meets the shape; infinite where it does not, or starts inside."""
+    """Where each ray first meets the shape; infinite where it does not."""
     return _MEET[shape](start, along)
 
 
@@ -93,7 +94,7 @@ def _meet_box(start: Vectors, along: Vectors) -> Reach:
 
 
 def _meet_ellipsoid(start: Vectors, along: Vectors) -> Reach:
-    first, last = _roots((along * along).sum(0), (start * along).sum(0), (start * start).sum(0) - 1)
+    first, last = _roots(dot(along, along), dot(start, along), dot(start, start) - 1)
     return _entered(first, last)
 
 
@@ -181,7 +182,7 @@ def _plane_normals(normal: list[list[float]], offsets: list[float]) -> Callable[
 
 
 def _box_normals(points: Vectors) -> Vectors:
-    axis = points.abs().argmax(dim=0, keepdim=True)
+    axis = main_axis(points)[None]
     return torch.zeros_like(points).scatter_(0, axis, points.gather(0, axis).sign())
 
 

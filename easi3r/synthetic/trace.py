@@ -10,6 +10,7 @@ from torch import Tensor
 from easi3r.synthetic.materials import ROOM_FACES
 from easi3r.synthetic.scene import Scene
 from easi3r.synthetic.shapes import Shape, meet, normals
+from easi3r.synthetic.vectors import unit
 
 _NEAR = 1e-2  # metres in front of the camera, from which on images are bounded
 _CORNERS = np.array([[x, y, z, 1.0] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)])
@@ -47,7 +48,7 @@ class _Found:
     shape: Shape
     ray: Int64[Tensor, " rays"]
     place: Int64[Tensor, " rays"]
-    unit: Float32[Tensor, "3 rays"]
+    point: Float32[Tensor, "3 rays"]
 
 
 def trace(scene: Scene, times: Float64[np.ndarray, " instants"], device: torch.device) -> Hits:
@@ -199,12 +200,12 @@ def _describe(
     half_sizes = torch.from_numpy(sizes).float().to(depth.device)
     for hits in found:
         kept = (surface[hits.ray] == ROOM_FACES + hits.place // instants).nonzero()[:, 0]
-        ray, place, unit = hits.ray[kept], hits.place[kept], hits.unit[:, kept]
+        ray, place, point = hits.ray[kept], hits.place[kept], hits.point[:, kept]
         size = half_sizes[place // instants].T
-        outward = torch.nn.functional.normalize(normals(hits.shape, unit) / size, dim=0)
-        local[:, ray] = unit * size
+        outward = unit(normals(hits.shape, point) / size)
+        local[:, ray] = point * size
         local_normal[:, ray] = outward
         in_room = torch.einsum("pji,jp->ip", turned[place], outward)
-        normal[:, ray] = torch.nn.functional.normalize(in_room, dim=0)
+        normal[:, ray] = unit(in_room)
         enlargement[ray] = factor[place]
     return Hits(depth, surface, local, local_normal, normal, direction, origin, enlargement)
