@@ -4,17 +4,18 @@ Exit codes: 0 if nothing failed; 1 if inputs were quarantined or failed; 2 if th
 done at all (the message names the input and the remedy).
 """
 
-import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from easi3r.config import Settings
-from easi3r.errors import Easi3RError, SettingsError
+from easi3r.errors import Easi3RError
+from easi3r.evaluate_command import evaluate
+from easi3r.options import chosen_settings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="4D annotation of video: what moves, where the camera is, where every pixel lies.",
 )
+app.add_typer(evaluate, name="evaluate")
 console = Console()
 errors = Console(stderr=True)
 
@@ -67,7 +69,7 @@ def annotate(
     ] = False,
 ) -> None:
     """Annotate every video of SOURCE into DEST; run it again to continue."""
-    chosen = _settings(
+    chosen = chosen_settings(
         settings,
         {
             "model": {"weights": weights},
@@ -153,26 +155,3 @@ def print_settings(
         console.print_json(data=Settings.model_json_schema())
     else:
         console.print_json(Settings().model_dump_json())
-
-
-def _settings(file: Path | None, options: dict[str, dict[str, Any]]) -> Settings:
-    """Settings of a file with the options given on the command line on top."""
-    values = {} if file is None else _read_settings(file)
-    for group, given in options.items():
-        given = {name: value for name, value in given.items() if value is not None}
-        if given:
-            values[group] = {**values.get(group, {}), **given}
-    # One clip a batch unless the file says otherwise: each is shown as soon as it is committed.
-    values["execution"] = {"clips_per_batch": 1, **values.get("execution", {})}
-    return Settings.parse(values)
-
-
-def _read_settings(file: Path) -> dict[str, Any]:
-    try:
-        values = json.loads(file.read_text())
-    except (OSError, ValueError) as error:
-        remedy = "Give a JSON file such as `easi3r settings > settings.json` writes"
-        raise SettingsError(str(file), f"cannot be read as JSON ({error})", remedy) from error
-    if not isinstance(values, dict):
-        raise SettingsError(str(file), "is not a JSON object", "See `easi3r settings`")
-    return values

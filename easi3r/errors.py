@@ -112,6 +112,12 @@ class ChangedVideoError(VideoError):
     reason = "changed_video"
 
 
+class TruthError(PermanentError):
+    """Truth that stands beside a video is missing, unreadable, or not that of the video."""
+
+    reason = "truth"
+
+
 class CheckpointError(PermanentError):
     """Weights cannot be used: missing, unreadable, of another architecture, or of another hash."""
 

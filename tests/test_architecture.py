@@ -25,8 +25,13 @@ BELOW["pipeline"] = BELOW["steps"] | {"steps"}
 BELOW["batch"] = BELOW["pipeline"] | {"pipeline"}
 BELOW["collection"] = BELOW["batch"] | {"batch"}
 EVERYTHING_BELOW = BELOW["collection"] | MIDDLE | {"collection"}
-BELOW |= {room: EVERYTHING_BELOW for room in ("evaluation", "training", "viz")}
+BELOW |= {room: EVERYTHING_BELOW for room in ("training", "viz")}
+BELOW["evaluation"] = EVERYTHING_BELOW | {"viz"}
+BELOW["options"] = GROUND
+BELOW["evaluate_command"] = EVERYTHING_BELOW | {"evaluation", "viz", "options"}
 BELOW["cli"] = EVERYTHING_BELOW | {
+    "evaluate_command",
+    "options",
     "evaluation",
     "training",
     "viz",

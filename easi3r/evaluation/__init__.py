@@ -3,9 +3,14 @@
 Start with `evaluate_clip`, which scores a clip of a store, and `scores_table`, which prints it.
 """
 
-from easi3r.evaluation.cameras import TrajectoryScores, score_trajectory
+from easi3r.evaluation.cameras import (
+    StillCameraScores,
+    TrajectoryScores,
+    score_still_camera,
+    score_trajectory,
+)
 from easi3r.evaluation.clips import ClipScores, Estimate, Scores, evaluate_clip, score_estimate
-from easi3r.evaluation.depth import DepthScores, point_map_distance, score_depth
+from easi3r.evaluation.depth import DepthScores, PointScores, score_depth, score_points
 from easi3r.evaluation.masks import MaskScores, score_masks
 from easi3r.evaluation.table import scores_table
 from easi3r.evaluation.truth import Truth, resample_truth
@@ -15,15 +20,18 @@ __all__ = [
     "DepthScores",
     "Estimate",
     "MaskScores",
+    "PointScores",
     "Scores",
+    "StillCameraScores",
     "TrajectoryScores",
     "Truth",
     "evaluate_clip",
-    "point_map_distance",
     "resample_truth",
     "score_depth",
     "score_estimate",
     "score_masks",
+    "score_points",
+    "score_still_camera",
     "score_trajectory",
     "scores_table",
 ]

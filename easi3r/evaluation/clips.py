@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Float32, Float64
 from skimage.transform import resize
 
 from easi3r.evaluation.cameras import TrajectoryScores, score_trajectory
-from easi3r.evaluation.depth import DepthScores, known_depth, point_map_distance, score_depth
+from easi3r.evaluation.depth import DepthScores, PointScores, known_depth, score_depth, score_points
 from easi3r.evaluation.masks import MaskScores, score_masks
 from easi3r.evaluation.truth import Truth, resample_truth
 from easi3r.geometry import world_point_map
@@ -38,14 +38,13 @@ class Scores:
     """Everything that is scored of one estimate.
 
     Attributes:
-        point_distance: mean distance of world points after the best similarity of the clip, in the
-            truth's unit.
+        points: NaN where no true depth is known.
     """
 
     masks: MaskScores
     trajectory: TrajectoryScores
     depth: DepthScores
-    point_distance: float
+    points: PointScores
 
 
 @dataclass(frozen=True)
@@ -93,11 +92,13 @@ def evaluate_clip(clip: xr.Dataset, truth: Truth) -> ClipScores:
 
 def score_estimate(estimate: Estimate, truth: Truth) -> Scores:
     """Score arrays against the truth of the same frames at the same resolution."""
+    masks = (estimate.dynamic_mask, estimate.dynamic_score)
+    poses = (estimate.camera_to_world, truth.camera_to_world)
     return Scores(
-        masks=score_masks(estimate.dynamic_mask, estimate.dynamic_score, truth.dynamic_mask),
-        trajectory=score_trajectory(estimate.camera_to_world, truth.camera_to_world),
+        masks=score_masks(*masks, truth.dynamic_mask, truth.objects),
+        trajectory=score_trajectory(*poses, truth.scene_depth),
         depth=score_depth(estimate.depth, truth.depth),
-        point_distance=point_map_distance(
+        points=score_points(
             world_point_map(estimate.depth, estimate.intrinsics, estimate.camera_to_world),
             world_point_map(truth.depth, truth.intrinsics, truth.camera_to_world),
             known_depth(truth.depth),

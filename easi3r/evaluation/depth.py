@@ -6,10 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float32, Float64
+from scipy.spatial import cKDTree
 
 from easi3r.geometry.similarity import register
 
 _DELTA = 1.25
+_QUERIES = 5_000
+_CANDIDATES = 200_000
 
 
 @dataclass(frozen=True)
@@ -56,25 +59,56 @@ def score_depth(
     )
 
 
-def point_map_distance(
+@dataclass(frozen=True)
+class PointScores:
+    """Errors of world points after the best similarity of the clip, in the truth's unit.
+
+    Attributes:
+        distance: mean distance from an estimated point to the true point of the same pixel.
+        accuracy: mean distance from an estimated point to the nearest true one, of any pixel.
+        completeness: mean distance from a true point to the nearest estimated one.
+    """
+
+    distance: float
+    accuracy: float
+    completeness: float
+
+
+def score_points(
     estimate: Float64[np.ndarray, "frames height width 3"],
     truth: Float64[np.ndarray, "frames height width 3"],
     known: Bool[np.ndarray, "frames height width"],
-) -> float:
-    """Mean distance of world points after the best similarity of the clip, in the truth's unit.
+) -> PointScores:
+    """Judge world points after the similarity that best takes them onto the true ones.
+
+    Nearest points are sought from a fixed sample of `_QUERIES` points, among at most
+    `_CANDIDATES`.
 
     Args:
-        known: which pixels count; NaN where none does.
+        known: which pixels count; NaN scores where none does.
 
     Raises:
         DegenerateGeometryError: the points lie on one line.
     """
     if not known.any():
-        return math.nan
+        return PointScores(math.nan, math.nan, math.nan)
     source, target = _points(estimate[known]), _points(truth[known])
     weights = torch.ones(len(source), dtype=torch.float64)
-    similarity = register(source, target, weights, "point maps")
-    return float((similarity(source) - target).norm(dim=-1).mean())
+    aligned = register(source, target, weights, "point maps")(source)
+    rng = np.random.default_rng(0)
+    ours, true = rng.permutation(aligned.numpy()), rng.permutation(target.numpy())
+    return PointScores(
+        distance=float((aligned - target).norm(dim=-1).mean()),
+        accuracy=_mean_nearest(ours, true),
+        completeness=_mean_nearest(true, ours),
+    )
+
+
+def _mean_nearest(
+    queries: Float64[np.ndarray, "queries 3"], candidates: Float64[np.ndarray, "candidates 3"]
+) -> float:
+    distance, _ = cKDTree(candidates[:_CANDIDATES]).query(queries[:_QUERIES])
+    return float(distance.mean())
 
 
 def _points(values: Float[np.ndarray, "points 3"]) -> Float[torch.Tensor, "points 3"]:

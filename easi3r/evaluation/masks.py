@@ -12,35 +12,61 @@ _RECALL_IOU = 0.5
 
 @dataclass(frozen=True)
 class MaskScores:
-    """Agreement of masks and scores with the truth; all 0..1, higher is better.
+    """Agreement of masks and scores with the truth; all 0..1.
 
     Attributes:
-        jaccard_mean: JM, intersection over union averaged over frames.
+        jaccard_mean: JM, intersection over union averaged over frames; higher is better.
         jaccard_recall: JR, share of frames whose intersection over union exceeds 0.5.
         auc: probability that a moving pixel scores over a still one, over the whole clip; NaN
             where the clip has only one of the two.
+        auc_objects: the same against the still pixels of objects only: what scores high here tells
+            motion from the look of things that move. NaN where no object stands still or none
+            moves, or where objects are not known.
+        false_positive_share: share of the still pixels that the mask calls moving; lower is
+            better; NaN where every pixel moves.
     """
 
     jaccard_mean: float
     jaccard_recall: float
     auc: float
+    auc_objects: float
+    false_positive_share: float
 
 
 def score_masks(
     mask: Bool[np.ndarray, "frames height width"],
     score: Float[np.ndarray, "frames height width"],
     truth: Bool[np.ndarray, "frames height width"],
+    objects: Bool[np.ndarray, "frames height width"] | None = None,
 ) -> MaskScores:
     """Judge masks, and the scores they come from.
 
     A frame where mask and truth are both empty agrees fully: its intersection over union is 1.
+
+    Args:
+        score: higher where something is more likely to move.
+        truth: True where something moves.
+        objects: True on whatever could move, whether it does or not; None where not known.
     """
     intersection = (mask & truth).sum(axis=(1, 2))
     union = (mask | truth).sum(axis=(1, 2))
     jaccard = np.where(union > 0, intersection / np.maximum(union, 1), 1.0)
-    one_sided = truth.all() or not truth.any()
+    still = ~truth
     return MaskScores(
         jaccard_mean=float(jaccard.mean()),
         jaccard_recall=float((jaccard > _RECALL_IOU).mean()),
-        auc=math.nan if one_sided else float(roc_auc_score(truth.ravel(), score.ravel())),
+        auc=_auc(score, truth, still),
+        auc_objects=math.nan if objects is None else _auc(score, truth, still & objects),
+        false_positive_share=float(mask[still].mean()) if still.any() else math.nan,
     )
+
+
+def _auc(
+    score: Float[np.ndarray, "frames height width"],
+    positive: Bool[np.ndarray, "frames height width"],
+    negative: Bool[np.ndarray, "frames height width"],
+) -> float:
+    if not positive.any() or not negative.any():
+        return math.nan
+    used = positive | negative
+    return float(roc_auc_score(positive[used], score[used]))

@@ -26,11 +26,11 @@ _FIGURES = (
     _Figure("mask JR", lambda s: s.masks.jaccard_recall, True, lambda m: m.jaccard_recall),
     _Figure("mask AUC", lambda s: s.masks.auc, True, lambda m: m.auc),
     _Figure("camera ATE (truth's unit)", lambda s: s.trajectory.ate),
-    _Figure("camera rotation (deg)", lambda s: s.trajectory.rotation_deg),
-    _Figure("camera direction (deg)", lambda s: s.trajectory.direction_deg),
+    _Figure("camera rotation, median (deg)", lambda s: s.trajectory.rotation_deg),
+    _Figure("camera direction, median (deg)", lambda s: s.trajectory.direction_deg),
     _Figure("depth abs-rel", lambda s: s.depth.abs_rel),
     _Figure("depth delta < 1.25", lambda s: s.depth.delta_1_25, True),
-    _Figure("point distance (truth's unit)", lambda s: s.point_distance),
+    _Figure("point distance (truth's unit)", lambda s: s.points.distance),
 )
 
 

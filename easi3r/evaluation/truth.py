@@ -1,10 +1,12 @@
 """What is true of a clip, and how it is brought to the resolution of an annotation."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64
+from jaxtyping import Bool, Float32, Float64, Int64
 
+from easi3r.evaluation.depth import known_depth
 from easi3r.geometry import pixel_grid, transform_intrinsics
 
 
@@ -17,15 +19,23 @@ class Truth:
         camera_to_world: OpenCV axes.
         intrinsics: pixels of these arrays.
         dynamic_mask: True where something moves.
+        objects: True on whatever could move, whether it does or not; None where not known.
     """
 
     depth: Float32[np.ndarray, "frames height width"]
     camera_to_world: Float64[np.ndarray, "frames 4 4"]
     intrinsics: Float64[np.ndarray, "frames 3 3"]
     dynamic_mask: Bool[np.ndarray, "frames height width"]
+    objects: Bool[np.ndarray, "frames height width"] | None = None
 
     def __len__(self) -> int:
         return len(self.depth)
+
+    @property
+    def scene_depth(self) -> float:
+        """Median of the known depths, in their unit; NaN where none is known."""
+        known = known_depth(self.depth)
+        return float(np.median(self.depth[known])) if known.any() else math.nan
 
 
 def resample_truth(
@@ -45,14 +55,30 @@ def resample_truth(
         source_to_stored: as in `easi3r.types.Frames`.
         height, width: pixels of the annotation.
     """
-    stored = pixel_grid(height, width)
-    homogeneous = np.concatenate([stored, np.ones((height, width, 1))], axis=-1)
-    source = homogeneous @ np.linalg.inv(source_to_stored).T
-    limits = (truth.depth.shape[2] - 1, truth.depth.shape[1] - 1)
-    columns, rows = np.moveaxis(np.clip(np.rint(source[..., :2]), 0, limits).astype(int), -1, 0)
+    rows, columns = source_pixels(source_to_stored, height, width, truth.depth.shape[1:])
     return Truth(
         depth=truth.depth[frames][:, rows, columns],
         camera_to_world=truth.camera_to_world[frames],
         intrinsics=transform_intrinsics(truth.intrinsics[frames], source_to_stored),
         dynamic_mask=truth.dynamic_mask[frames][:, rows, columns],
+        objects=None if truth.objects is None else truth.objects[frames][:, rows, columns],
     )
+
+
+def source_pixels(
+    source_to_stored: Float64[np.ndarray, "3 3"],
+    height: int,
+    width: int,
+    source_shape: tuple[int, ...],
+) -> tuple[Int64[np.ndarray, "height width"], Int64[np.ndarray, "height width"]]:
+    """Row and column of the source pixel nearest to each stored pixel.
+
+    Args:
+        source_shape: height and width of the source.
+    """
+    stored = pixel_grid(height, width)
+    homogeneous = np.concatenate([stored, np.ones((height, width, 1))], axis=-1)
+    source = homogeneous @ np.linalg.inv(source_to_stored).T
+    limits = (source_shape[1] - 1, source_shape[0] - 1)
+    nearest = np.clip(np.rint(source[..., :2]), 0, limits).astype(np.int64)
+    return nearest[..., 1], nearest[..., 0]

@@ -3,5 +3,14 @@
 from easi3r.viz.draw import draw_clip, recorded_frames, save_sheet
 from easi3r.viz.overlay import overlay_masks
 from easi3r.viz.sheet import contact_sheet
+from easi3r.viz.truth_sheet import TruthRow, truth_sheet
 
-__all__ = ["contact_sheet", "draw_clip", "overlay_masks", "recorded_frames", "save_sheet"]
+__all__ = [
+    "TruthRow",
+    "contact_sheet",
+    "draw_clip",
+    "overlay_masks",
+    "recorded_frames",
+    "save_sheet",
+    "truth_sheet",
+]

@@ -31,6 +31,7 @@ def truth() -> Truth:
         camera_to_world=camera_to_world,
         intrinsics=np.tile(intrinsics, (SOURCE_FRAMES, 1, 1)),
         dynamic_mask=(np.abs(x - 20 - 3 * time) < 12) & (np.abs(y - 30) < 14),
+        objects=(np.abs(y - 30) < 14) & (time >= 0),
     )
 
 
@@ -71,9 +72,11 @@ def test_a_perfect_clip_scores_perfectly_in_any_scale(truth: Truth) -> None:
     ours = scores.ours
     assert (ours.masks.jaccard_mean, ours.masks.jaccard_recall) == (1, 1)
     assert ours.masks.auc > 0.95
+    assert ours.masks.auc_objects > 0.9
+    assert ours.masks.false_positive_share == 0
     assert ours.trajectory.ate == pytest.approx(0, abs=1e-7)
     assert ours.depth.abs_rel == pytest.approx(0, abs=1e-6)
-    assert ours.point_distance == pytest.approx(0, abs=1e-5)
+    assert ours.points.distance == pytest.approx(0, abs=1e-5)
 
 
 def test_baselines_are_what_they_say(truth: Truth) -> None:
@@ -90,7 +93,7 @@ def test_baselines_are_what_they_say(truth: Truth) -> None:
     constant = np.median(1 / stored.depth)
     error = np.abs(1 / stored.depth / constant - 1).mean()
     assert scores.still.depth.abs_rel == pytest.approx(error, rel=1e-5)
-    assert scores.still.point_distance > 0.1
+    assert scores.still.points.distance > 0.1
 
 
 def test_truth_that_is_too_short_is_refused(truth: Truth) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from easi3r.evaluation import point_map_distance, score_depth
+from easi3r.evaluation import score_depth, score_points
 
 
 def random_depth(seed: int = 0) -> np.ndarray:
@@ -50,12 +50,13 @@ def test_points_after_a_similarity() -> None:
     truth = rng.normal(size=(2, 5, 6, 3))
     turned = 3 * truth @ Rotation.random(random_state=rng).as_matrix() + 5
     known = np.ones(truth.shape[:3], bool)
-    assert point_map_distance(turned, truth, known) == pytest.approx(0, abs=1e-9)
+    scores = score_points(turned, truth, known)
+    assert list(vars(scores).values()) == pytest.approx([0, 0, 0], abs=1e-9)
     turned[0, 0] += 100
-    assert point_map_distance(turned, truth, known) > 1
+    assert score_points(turned, truth, known).distance > 1
     known[0, 0] = False
-    assert point_map_distance(turned, truth, known) == pytest.approx(0, abs=1e-9)
-    assert math.isnan(point_map_distance(turned, truth, np.zeros_like(known)))
+    assert score_points(turned, truth, known).distance == pytest.approx(0, abs=1e-9)
+    assert math.isnan(score_points(turned, truth, np.zeros_like(known)).distance)
 
 
 def test_points_off_by_a_known_distance() -> None:
@@ -66,7 +67,24 @@ def test_points_off_by_a_known_distance() -> None:
     scale = 2 / (1.1**2 + 0.9**2)
     expected = math.sqrt(3) * ((1.1 * scale - 1) + (1 - 0.9 * scale)) / 2
     shape = (1, 2, 4, 3)
-    found = point_map_distance(
+    found = score_points(
         (factor * corners).reshape(shape), corners.reshape(shape), np.ones(shape[:3], bool)
     )
-    assert found == pytest.approx(expected)
+    # Every corner is nearest to itself, so all three are the same.
+    assert list(vars(found).values()) == pytest.approx([expected] * 3)
+
+
+def test_a_nearest_point_is_never_farther_than_that_of_the_same_pixel() -> None:
+    truth, estimate = np.random.default_rng(4).normal(size=(2, 2, 5, 6, 3))
+    scores = score_points(estimate, truth, np.ones(truth.shape[:3], bool))
+    assert 0 < scores.accuracy < scores.distance
+    assert 0 < scores.completeness < scores.distance
+
+
+def test_half_a_cloud_is_accurate_but_not_complete() -> None:
+    rng = np.random.default_rng(5)
+    truth = rng.normal(size=(1, 20, 20, 3))
+    collapsed = truth.copy()
+    collapsed[..., 2] = np.abs(truth[..., 2])  # as if only the front were seen
+    scores = score_points(collapsed, truth, np.ones(truth.shape[:3], bool))
+    assert scores.completeness > 1.3 * scores.accuracy

@@ -53,3 +53,22 @@ def test_truth_itself_is_perfect_and_scores_are_symmetric(seed: int) -> None:
     there, back = score_masks(first, flat, second), score_masks(second, flat, first)
     assert there.jaccard_mean == back.jaccard_mean
     assert 0 <= there.jaccard_mean <= 1
+
+
+def test_auc_against_objects_ignores_the_background() -> None:
+    truth, objects = bars(2), bars(5)
+    score = np.zeros((1, 4, 10), np.float32)
+    score[..., 2:5], score[..., :2] = 0.5, 0.4  # look-alikes outscore movers, both the background
+    scores = score_masks(truth, score, truth, objects)
+    assert scores.auc_objects == 0
+    assert scores.auc == pytest.approx(5 / 8)
+    assert math.isnan(score_masks(truth, score, truth).auc_objects)
+    assert math.isnan(score_masks(truth, score, truth, truth).auc_objects)
+
+
+def test_false_positives_are_a_share_of_what_stands_still() -> None:
+    flat = np.zeros((1, 4, 10), np.float32)
+    assert score_masks(bars(7), flat, bars(2)).false_positive_share == pytest.approx(5 / 8)
+    assert score_masks(bars(2), flat, bars(0)).false_positive_share == pytest.approx(0.2)
+    assert score_masks(bars(1), flat, bars(2)).false_positive_share == 0
+    assert math.isnan(score_masks(bars(1), flat, bars(10)).false_positive_share)

@@ -1,0 +1,61 @@
+"""What the pipeline says of frames, laid out for scoring."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Float32
+from torch import Tensor
+from torch.nn import functional
+
+from easi3r.config import Settings
+from easi3r.evaluation.baselines import MotionMasks
+from easi3r.model import LoadedModel
+from easi3r.pipeline import annotate_frames
+from easi3r.tensors import DynamicMasks
+from easi3r.types import Frames, Reconstruction
+
+OURS = "ours"
+
+
+@dataclass(frozen=True)
+class Examined:
+    """Masks and reconstructions of one clip.
+
+    Attributes:
+        masks: of the cue that the settings choose, under the name `OURS`.
+        cues: of every cue alone.
+        reconstruction: of the second, re-weighted pass.
+        first_reconstruction: of the first pass; None where it was not made.
+    """
+
+    masks: MotionMasks
+    cues: tuple[MotionMasks, ...]
+    reconstruction: Reconstruction
+    first_reconstruction: Reconstruction | None
+
+
+def examine(frames: Frames, model: LoadedModel, settings: Settings) -> Examined:
+    """Run the pipeline on frames in memory.
+
+    Raises:
+        As `easi3r.pipeline.annotate_frames`.
+    """
+    masks, reconstruction = annotate_frames(frames, model.network, settings)
+    cues = (_motion_masks("cue attention", masks),)
+    return Examined(_motion_masks(OURS, masks), cues, reconstruction, None)
+
+
+def _motion_masks(method: str, masks: DynamicMasks) -> MotionMasks:
+    height, width = masks.mask.shape[1:]
+    score = _at_pixels(masks.score.float(), height, width)
+    return MotionMasks(method, masks.mask.cpu().numpy(), score)
+
+
+def _at_pixels(
+    score: Float[Tensor, "frames rows columns"], height: int, width: int
+) -> Float32[np.ndarray, "frames height width"]:
+    """A grid that tiles the image, of any size, at every pixel."""
+    pixels = functional.interpolate(
+        score[:, None], size=(height, width), mode="bilinear", align_corners=False
+    )
+    return pixels[:, 0].cpu().numpy()

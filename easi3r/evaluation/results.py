@@ -1,0 +1,144 @@
+"""All scores of one clip, every method beside the others."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool
+
+from easi3r.alignment import FlowEstimator
+from easi3r.evaluation.baselines import constant_velocity, mask_baselines, static_camera
+from easi3r.evaluation.cameras import (
+    StillCameraScores,
+    TrajectoryScores,
+    score_still_camera,
+    score_trajectory,
+)
+from easi3r.evaluation.depth import (
+    DepthScores,
+    PointScores,
+    known_depth,
+    score_depth,
+    score_points,
+)
+from easi3r.evaluation.examination import OURS, Examined
+from easi3r.evaluation.masks import MaskScores, score_masks
+from easi3r.evaluation.truth import Truth
+from easi3r.geometry import world_point_map
+from easi3r.types import Frames, Reconstruction
+from easi3r.viz import TruthRow
+
+FIRST_PASS = "first pass"
+STATIC_CAMERA = "static camera"
+CONSTANT_VELOCITY = "constant velocity"
+CONSTANT_DEPTH = "constant depth"
+
+
+@dataclass(frozen=True)
+class GeometryScores:
+    """Of one method; None where it says nothing, or nothing that can be judged on the clip.
+
+    Attributes:
+        trajectory: where the true camera moves.
+        still_camera: where it stands still.
+    """
+
+    trajectory: TrajectoryScores | None = None
+    still_camera: StillCameraScores | None = None
+    depth: DepthScores | None = None
+    points: PointScores | None = None
+
+
+@dataclass(frozen=True)
+class ClipResult:
+    """One clip of a benchmark.
+
+    Attributes:
+        name: of the clip.
+        group: what it is averaged with: its kind, or the name of a real sequence.
+        frames, height, width: as the network saw it.
+        scene_depth: median true depth, in the truth's unit; NaN where not known.
+        moving_share: share of pixels that truly move; NaN where not known.
+        masks, geometry: scores by the name of the method; empty where there is no truth.
+        seconds: the pipeline's.
+        pictures: some frames beside their truth.
+    """
+
+    name: str
+    group: str
+    frames: int
+    height: int
+    width: int
+    scene_depth: float
+    moving_share: float
+    masks: dict[str, MaskScores]
+    geometry: dict[str, GeometryScores]
+    seconds: float
+    pictures: tuple[TruthRow, ...]
+
+
+def score_motion(
+    examined: Examined,
+    frames: Frames,
+    truth: Bool[np.ndarray, "frames height width"],
+    objects: Bool[np.ndarray, "frames height width"] | None,
+    flow_estimator: FlowEstimator,
+) -> dict[str, MaskScores]:
+    """Our masks, every cue alone, and the baselines on the same frames."""
+    methods = (examined.masks, *examined.cues, *mask_baselines(frames.images, flow_estimator))
+    return {one.method: score_masks(one.mask, one.score, truth, objects) for one in methods}
+
+
+def score_geometry(
+    examined: Examined, truth: Truth, camera_moves: bool
+) -> dict[str, GeometryScores]:
+    """Our cameras, depths and points, those of the first pass, and the baselines.
+
+    Args:
+        camera_moves: judge camera paths; else what is claimed of a camera that stands still.
+    """
+    frames = len(truth)
+    plane = np.ones_like(truth.depth)
+    ours = examined.reconstruction
+    scores = {
+        OURS: _score_reconstruction(ours, truth, camera_moves),
+        CONSTANT_DEPTH: GeometryScores(
+            depth=score_depth(plane, truth.depth),
+            points=_score_points(plane, ours.intrinsics, static_camera(frames), truth),
+        ),
+    }
+    if examined.first_reconstruction is not None:
+        first = examined.first_reconstruction
+        scores[FIRST_PASS] = _score_reconstruction(first, truth, camera_moves)
+    if camera_moves:
+        for name, poses in (
+            (STATIC_CAMERA, static_camera(frames)),
+            (CONSTANT_VELOCITY, constant_velocity(frames)),
+        ):
+            path = score_trajectory(poses, truth.camera_to_world, truth.scene_depth)
+            scores[name] = GeometryScores(trajectory=path)
+    return scores
+
+
+def _score_reconstruction(ours: Reconstruction, truth: Truth, camera_moves: bool) -> GeometryScores:
+    poses = ours.camera_to_world
+    trajectory, still_camera = None, None
+    if camera_moves:
+        trajectory = score_trajectory(poses, truth.camera_to_world, truth.scene_depth)
+    else:
+        still_camera = score_still_camera(poses, ours.depth, truth.depth)
+    return GeometryScores(
+        trajectory=trajectory,
+        still_camera=still_camera,
+        depth=score_depth(ours.depth, truth.depth),
+        points=_score_points(ours.depth, ours.intrinsics, poses, truth),
+    )
+
+
+def _score_points(
+    depth: np.ndarray, intrinsics: np.ndarray, poses: np.ndarray, truth: Truth
+) -> PointScores:
+    return score_points(
+        world_point_map(depth, intrinsics, poses),
+        world_point_map(truth.depth, truth.intrinsics, truth.camera_to_world),
+        known_depth(truth.depth),
+    )

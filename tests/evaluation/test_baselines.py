@@ -1,0 +1,91 @@
+"""Baselines on pictures whose motion is known."""
+
+import cv2
+import numpy as np
+import pytest
+
+from easi3r.alignment import DISFlow
+from easi3r.evaluation.baselines import (
+    MotionMasks,
+    constant_velocity,
+    frame_difference,
+    homography_residual,
+    mask_baselines,
+    static_camera,
+)
+from easi3r.evaluation.masks import score_masks
+
+HEIGHT, WIDTH, FRAMES = 96, 128, 6
+
+
+def texture(seed: int, height: int, width: int) -> np.ndarray:
+    noise = np.random.default_rng(seed).uniform(0, 255, size=(height, width, 3))
+    return cv2.GaussianBlur(noise, (0, 0), 2.0) * 3 - 255
+
+
+def clip(pan_px: float, mover_px: float) -> tuple[np.ndarray, np.ndarray]:
+    """A panned and zoomed wall, and a square that goes across it: images and masks."""
+    wall, square = texture(0, 2 * HEIGHT, 2 * WIDTH), texture(1, 32, 32)
+    images, masks = [], []
+    for frame in range(FRAMES):
+        zoom = 1 + 0.01 * pan_px * frame
+        view = np.array([[zoom, 0, -40 - pan_px * frame], [0, zoom, -30]])
+        image = cv2.warpAffine(wall, view, (WIDTH, HEIGHT))
+        mask = np.zeros((HEIGHT, WIDTH), bool)
+        left = 20 + round(mover_px * frame)
+        image[30:62, left : left + 32], mask[30:62, left : left + 32] = square, True
+        images.append(np.clip(image, 0, 255).astype(np.uint8))
+        masks.append(mask)
+    return np.stack(images), np.stack(masks)
+
+
+def named(images: np.ndarray, method: str) -> MotionMasks:
+    [found] = [one for one in mask_baselines(images, DISFlow()) if one.method == method]
+    return found
+
+
+def test_a_flat_wall_is_explained_and_a_mover_is_not() -> None:
+    images, masks = clip(pan_px=2.0, mover_px=6.0)
+    residual = homography_residual(images, DISFlow())
+    assert np.median(residual[~masks]) < 0.2
+    assert np.median(residual[masks]) > 2.0
+    found = named(images, "flow vs homography")
+    scores = score_masks(found.mask, found.score, masks)
+    assert scores.jaccard_mean > 0.6
+    assert scores.auc > 0.95
+
+
+def test_a_flat_wall_alone_holds_no_motion() -> None:
+    images, masks = clip(pan_px=2.0, mover_px=0.0)
+    images[masks] = 128  # not a second wall: nothing that could move
+    images = images[:, :, 56:]
+    assert named(images, "flow vs homography").mask.mean() < 0.05
+
+
+def test_frame_difference_sees_a_mover_before_a_still_camera_only() -> None:
+    images, masks = clip(pan_px=0.0, mover_px=6.0)
+    still = named(images, "frame difference")
+    assert score_masks(still.mask, still.score, masks).auc > 0.9
+    assert still.mask[~masks].mean() < 0.2
+    panned, masks = clip(pan_px=3.0, mover_px=6.0)
+    assert named(panned, "frame difference").mask[~masks].mean() > 0.3
+
+
+def test_brightness_of_the_whole_frame_is_no_motion() -> None:
+    images, _ = clip(pan_px=0.0, mover_px=0.0)
+    brighter = np.clip(images // 2 + 10 * np.arange(FRAMES)[:, None, None, None], 0, 255)
+    assert frame_difference(brighter.astype(np.uint8)).max() < 2.0
+
+
+def test_all_and_nothing() -> None:
+    images, _ = clip(pan_px=0.0, mover_px=0.0)
+    assert named(images, "all dynamic").mask.all()
+    assert not named(images, "empty masks").mask.any()
+
+
+def test_paths_that_need_no_network() -> None:
+    assert np.ptp(static_camera(5), axis=0).max() == 0
+    path = constant_velocity(5)
+    np.testing.assert_array_equal(path[:, :3, :3], np.tile(np.eye(3), (5, 1, 1)))
+    steps = np.diff(path[:, :3, 3], axis=0)
+    assert steps == pytest.approx(np.tile([0, 0, 1], (4, 1)))
