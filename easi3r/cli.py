@@ -1,4 +1,4 @@
-"""The command line: `easi3r annotate SOURCE DEST`, `easi3r inspect URL`, `easi3r picture URL CLIP`.
+"""The command line: `easi3r annotate`, `inspect`, `picture`, `models`, `settings`.
 
 Exit codes: 0 if nothing failed; 1 if inputs were quarantined or failed; 2 if the run could not be
 done at all (the message names the input and the remedy).
@@ -124,6 +124,26 @@ def picture(
 
     draw_clip(url, clip, out)
     console.print(out)
+
+
+@app.command()
+def models(
+    name: Annotated[
+        str | None, typer.Argument(help="Only these weights, with their model card.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON list, for machines.")] = False,
+) -> None:
+    """Weights that `--weights` takes by name: licence, size, hash, and whether they are here."""
+    from easi3r.model import embedded_card, list_weights, named_weights
+
+    weights = list_weights() if name is None else [named_weights(name)]
+    if as_json:
+        console.print_json(data=[each.model_dump(mode="json") for each in weights])
+        return
+    typer.echo("\n\n".join(str(each) for each in weights))
+    card = None if name is None else embedded_card(name)
+    if card is not None:
+        typer.echo(f"\n{card.rstrip()}")
 
 
 @app.command(name="settings")

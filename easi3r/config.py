@@ -79,16 +79,62 @@ class SegmentationSettings(_Frozen):
     seed: int = 42
 
 
+class MotionCalibration(_Frozen):
+    """How much each piece of evidence says that a pixel moves: a logistic model.
+
+    Fitted to the weights it is stored with, on training scenes (docs/nano.md). Coefficients of the
+    features of `easi3r.motion.combination.features`, in that order; a pixel whose probability
+    exceeds `threshold` moves.
+    """
+
+    coefficients: tuple[float, ...]
+    intercept: float
+    threshold: Annotated[float, Field(gt=0, lt=1)]
+
+
+Cue = Literal["attention", "flow", "match", "combined"]
+
+
+class MotionSettings(_Frozen):
+    """What is taken for motion. None: as the weights recommend.
+
+    `attention`: Easi3R's map (METHOD sections 3 and 4); `flow`: optical flow that the scene's own
+    depths and cameras do not explain; `match`: attention's matches that they do not explain;
+    `combined`: all three, weighed by `calibration`. The last three align the scene twice.
+
+    `match_layers`, `match_heads`: of decoder 1, whose attention is read as matches; all if empty.
+    """
+
+    cue: Cue | None = None
+    calibration: MotionCalibration | None = None
+    match_layers: tuple[int, ...] | None = None
+    match_heads: tuple[int, ...] | None = None
+
+
+class WeightDefaults(_Frozen):
+    """What weights recommend where settings leave it to them; stored in the weights' own file.
+
+    Without a recommendation: Easi3R's attention map, and METHOD's weight of optical flow.
+    """
+
+    cue: Cue = "attention"
+    calibration: MotionCalibration | None = None
+    match_layers: tuple[int, ...] = ()
+    match_heads: tuple[int, ...] = ()
+    flow_weight: Annotated[float, Field(ge=0)] = 0.01
+
+
 class AlignmentSettings(_Frozen):
     """The objective of METHOD section 6, with the reference's weights, and how long to lower it.
 
     `max_steps` bounds the steps of the solver, which ends sooner where the objective settles.
+    `flow_weight` None: as the weights recommend (the reference's 0.01 where they do not).
     """
 
     max_steps: Annotated[int, Field(ge=1)] = 100
     shared_focal: bool = True
     min_confidence: Annotated[float, Field(ge=0)] = 1.1
-    flow_weight: Annotated[float, Field(ge=0)] = 0.01
+    flow_weight: Annotated[float, Field(ge=0)] | None = None
     flow_start_fraction: Annotated[float, Field(ge=0, le=1)] = 0.1
     flow_max_error_px: Annotated[float, Field(gt=0)] = 50.0
     flow_drop_above: Annotated[float, Field(gt=0)] = 25.0
@@ -122,6 +168,7 @@ class Settings(_Frozen):
     graph: GraphSettings = GraphSettings()
     model: ModelSettings = ModelSettings()
     segmentation: SegmentationSettings = SegmentationSettings()
+    motion: MotionSettings = MotionSettings()
     alignment: AlignmentSettings = AlignmentSettings()
     store: StoreSettings = StoreSettings()
     execution: ExecutionSettings = ExecutionSettings()
@@ -143,9 +190,23 @@ class Settings(_Frozen):
                 name, problem, "See `easi3r settings --schema` for ranges"
             ) from error
 
+    def completed(self, weights: WeightDefaults) -> "Settings":
+        """The same settings, with what the weights recommend wherever they left it to them."""
+        motion = self.motion.model_dump()
+        recommended = weights.model_dump()
+        given = {name: value for name, value in motion.items() if value is not None}
+        filled = MotionSettings.model_validate({name: recommended[name] for name in motion} | given)
+        alignment = self.alignment
+        if alignment.flow_weight is None:
+            alignment = alignment.model_copy(update={"flow_weight": weights.flow_weight})
+        return self.model_copy(update={"motion": filled, "alignment": alignment})
+
     @property
     def digest(self) -> str:
-        """SHA-256, hex, of everything that changes results."""
+        """SHA-256, hex, of everything that changes results.
+
+        What is left to the weights stays so: their own hash is part of a result's identity.
+        """
         values = self.model_dump(
             mode="json", exclude={"execution": True, "model": {"weights": True, "sha256": True}}
         )

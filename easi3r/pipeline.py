@@ -1,30 +1,25 @@
 """The whole method on one page: frames of a clip in; masks, cameras and depths out.
 
-Start reading here. Each step is a room of its own; they meet only in this file. The method is
-that of Easi3R (arXiv 2503.24391) on DUSt3R (arXiv 2312.14132).
+Start reading here. Each step is a room of its own; they meet only in this file, in `steps.py`
+(the steps of one clip) and in `passes.py` (the network over its pairs). The method is that of
+Easi3R (arXiv 2503.24391) on DUSt3R (arXiv 2312.14132).
 """
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import version
 
 import numpy as np
 import torch
+from jaxtyping import Float, Float32
+from torch import Tensor
 
-from easi3r.alignment import DISFlow, FlowEstimator, align, estimate_flow
-from easi3r.attention import (
-    StatisticsAccumulator,
-    cluster_tokens,
-    pair_graph,
-    segment,
-    token_masks,
-)
-from easi3r.config import ExecutionSettings, Settings
-from easi3r.errors import OutOfMemoryError, SettingsError
-from easi3r.model import DUSt3R, LoadedModel, normalise
-from easi3r.tensors import DynamicMasks, FrameFeatures, PairGraph, PairPrediction
+from easi3r.config import Cue, Settings, WeightDefaults
+from easi3r.errors import SettingsError
+from easi3r.model import DUSt3R, LoadedModel
+from easi3r.motion import FlowEstimator, MotionEvidence
+from easi3r.passes import out_of_memory_named
+from easi3r.steps import ClipSteps, StageClock
+from easi3r.tensors import DynamicMasks
 from easi3r.types import (
     ClipAnnotation,
     ClipSpec,
@@ -35,28 +30,6 @@ from easi3r.types import (
     digest,
 )
 from easi3r.video import decode
-
-
-@dataclass
-class StageClock:
-    """Seconds spent in each named stage of one clip, the device's work included."""
-
-    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Add the time of the block to `name`."""
-        start = self._now()
-        try:
-            yield
-        finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + self._now() - start
-
-    def _now(self) -> float:
-        if self.device.type == "cuda":  # its work is queued, not done, when a call returns
-            torch.cuda.synchronize(self.device)
-        return time.perf_counter()
 
 
 def annotate_clip(
@@ -78,17 +51,18 @@ def annotate_clip(
     """
     clock = StageClock(model.device)
     known = known or KnownCameras()
+    chosen = settings.completed(model.defaults)
     long_side = settings.video.long_side_px or model.config.long_side_px
     with clock.stage("decode"):
         frames = decode(spec, long_side, model.config.patch_size)
-    masks, reconstruction = annotate_frames(frames, model.network, settings, known, clock=clock)
+    masks, reconstruction = annotate_frames(frames, model.network, chosen, known, clock=clock)
     return ClipAnnotation(
         spec=spec,
         pts_seconds=frames.pts_seconds,
         frame_index=frames.frame_index,
         source_to_stored=frames.source_to_stored,
         images_shape=(frames.images.shape[1], frames.images.shape[2]),
-        dynamic_score=masks.score.float().cpu().numpy(),
+        dynamic_score=_by_token(masks.score, frames, model.config.patch_size),
         dynamic_mask=masks.mask.cpu().numpy(),
         reconstruction=reconstruction,
         provenance=provenance(model, settings, known),
@@ -108,7 +82,9 @@ def annotate_frames(
     """Masks, cameras and depths of frames that are already in memory.
 
     Args:
-        flow_estimator: optical flow for the alignment; None takes OpenCV's DIS flow.
+        settings: what they leave to the weights is taken as for weights that recommend nothing;
+            `settings.completed(model.defaults)` takes what loaded weights recommend.
+        flow_estimator: optical flow for alignment and cues; None takes OpenCV's DIS flow.
         clock: receives the seconds of each stage.
 
     Returns:
@@ -118,48 +94,78 @@ def annotate_frames(
     Raises:
         As `annotate_clip`, but for errors of the video.
     """
-    clock = clock or StageClock()
-    known = known or KnownCameras()
-    flow_estimator = flow_estimator or DISFlow()
-    graph = pair_graph(len(frames), settings.graph)
-    with _out_of_memory_named(network, settings.execution):
-        masks, prediction = _two_passes(frames, network, settings, graph, clock)
-        with clock.stage("alignment"):
-            flow = None
-            if settings.alignment.flow_weight > 0:
-                dynamic = masks.mask.cpu().numpy()
-                flow = estimate_flow(frames.images, dynamic, graph, flow_estimator)
-            reconstruction = align(graph, prediction, settings.alignment, known, flow)
-    return masks, reconstruction
+    settings = settings.completed(WeightDefaults())
+    with out_of_memory_named(network, settings.execution):
+        clip = ClipSteps.begin(frames, network, settings, known, flow_estimator, clock)
+        if settings.motion.cue == "attention":
+            second = clip.second_pass(clip.attention_masks(clip.first_attention()))
+            masks = clip.attention_masks(second.statistics)
+            return masks, clip.reconstruct(second, masks)
+        first = clip.first_pass()
+        steering = clip.masks(first, clip.reconstruct(first))
+        second = clip.second_pass(steering)
+        found = clip.reconstruct(second, steering)
+        return clip.masks(second, found), found
 
 
-def _two_passes(
-    frames: Frames, network: DUSt3R, settings: Settings, graph: PairGraph, clock: StageClock
-) -> tuple[DynamicMasks, PairPrediction]:
-    """What moves, read from the second pass, and what that pass predicts of every pair."""
-    height, width = frames.images.shape[1:3]
-    with _inference(network, settings):
-        with clock.stage("encoder"):
-            features = _encode(network, frames, settings.execution)
-        with clock.stage("segmentation"):
-            clusters = cluster_tokens(features, settings.segmentation)
-        with clock.stage("pass 1"):
-            statistics = StatisticsAccumulator(graph.frames)
-            for edges in _batches(graph, settings.execution):
-                statistics.add(network.key_means(features, edges), edges)
-        with clock.stage("segmentation"):
-            steering = segment(statistics.finish(), clusters, height, width)
-        with clock.stage("pass 2"):
-            moving = token_masks(steering.mask, network.config.patch_size).flatten(1)
-            statistics = StatisticsAccumulator(graph.frames)
-            predictions = []
-            for edges in _batches(graph, settings.execution):
-                prediction, key_means = network.predict(features, edges, moving)
-                statistics.add(key_means, edges)
-                predictions.append(prediction)
-        with clock.stage("segmentation"):
-            masks = segment(statistics.finish(), clusters, height, width)
-        return masks, _concatenate(predictions)
+@dataclass(frozen=True)
+class CueMasks:
+    """What one cue says moves."""
+
+    name: Cue
+    masks: DynamicMasks
+
+
+@dataclass(frozen=True)
+class Examination:
+    """Everything about some frames that can be scored.
+
+    Attributes:
+        masks, reconstruction: as `annotate_frames` gives them.
+        first_reconstruction: of the first pass: nothing re-weighted, nothing taken to move.
+        cues: each cue alone, on the final reconstruction; `combined` where it is calibrated.
+        evidence: what they are made of.
+    """
+
+    masks: DynamicMasks
+    reconstruction: Reconstruction
+    first_reconstruction: Reconstruction
+    cues: tuple[CueMasks, ...]
+    evidence: MotionEvidence
+
+
+def examine_frames(
+    frames: Frames,
+    model: LoadedModel,
+    settings: Settings,
+    known: KnownCameras | None = None,
+    flow_estimator: FlowEstimator | None = None,
+) -> Examination:
+    """`annotate_frames`, and what every cue and the first pass alone would have said.
+
+    Raises:
+        As `annotate_frames`.
+    """
+    settings = settings.completed(model.defaults)
+    with out_of_memory_named(model.network, settings.execution):
+        clip = ClipSteps.begin(frames, model.network, settings, known, flow_estimator)
+        first = clip.first_pass()
+        first_found = clip.reconstruct(first)
+        steering = clip.masks(first, first_found)
+        second = clip.second_pass(steering)
+        if settings.motion.cue == "attention":
+            steering = clip.attention_masks(second.statistics)
+        found = clip.reconstruct(second, steering)
+        names: list[Cue] = ["attention", "flow", "match"]
+        if settings.motion.calibration is not None:
+            names.append("combined")
+        return Examination(
+            masks=clip.masks(second, found),
+            reconstruction=found,
+            first_reconstruction=first_found,
+            cues=tuple(CueMasks(name, clip.masks_of(name, second, found)) for name in names),
+            evidence=clip.evidence(second, found),
+        )
 
 
 def provenance(model: LoadedModel, settings: Settings, known: KnownCameras) -> Provenance:
@@ -172,7 +178,7 @@ def provenance(model: LoadedModel, settings: Settings, known: KnownCameras) -> P
         weights_licence=model.licence,
         code_version=version("easi3r"),
         settings_digest=settings_digest,
-        settings_json=settings.model_dump_json(),
+        settings_json=settings.completed(model.defaults).model_dump_json(),
         device=str(model.device),
     )
 
@@ -194,52 +200,12 @@ def select_device(name: str) -> torch.device:
     return device
 
 
-@contextmanager
-def _inference(network: DUSt3R, settings: Settings) -> Iterator[None]:
-    """No gradients, and exactly the precision asked for."""
-    device = network.mask_token.device
-    lower = settings.model.precision == "bfloat16"
-    with (
-        torch.no_grad(),
-        torch.autocast(device.type, torch.bfloat16, enabled=lower),
-        # torch lets convolutions round float32 to TF32 unless told otherwise.
-        torch.backends.cudnn.flags(enabled=True, allow_tf32=lower),
-    ):
-        yield
-
-
-@contextmanager
-def _out_of_memory_named(network: DUSt3R, execution: ExecutionSettings) -> Iterator[None]:
-    """Running out of device memory as our own, transient error."""
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        problem = f"out of memory with {execution.pairs_per_batch} pairs in flight"
-        remedy = "Lower execution.pairs_per_batch, video.long_side_px or sampling.clip_frames"
-        raise OutOfMemoryError(str(network.mask_token.device), problem, remedy) from error
-
-
-def _encode(network: DUSt3R, frames: Frames, execution: ExecutionSettings) -> FrameFeatures:
-    """Features of all frames; a pair in flight is two frames, so as many frames as two per pair."""
-    device = network.mask_token.device
-    images = torch.from_numpy(frames.images)
-    parts = [
-        network.encode(normalise(batch.to(device)))
-        for batch in images.split(2 * execution.pairs_per_batch)
-    ]
-    tokens = torch.cat([part.tokens for part in parts])
-    return FrameFeatures(tokens, parts[0].rows, parts[0].columns)
-
-
-def _batches(graph: PairGraph, execution: ExecutionSettings) -> Iterator[np.ndarray]:
-    for start in range(0, len(graph), execution.pairs_per_batch):
-        yield graph.edges[start : start + execution.pairs_per_batch]
-
-
-def _concatenate(predictions: list[PairPrediction]) -> PairPrediction:
-    return PairPrediction(
-        points_1=torch.cat([p.points_1 for p in predictions]),
-        points_2=torch.cat([p.points_2 for p in predictions]),
-        confidence_1=torch.cat([p.confidence_1 for p in predictions]),
-        confidence_2=torch.cat([p.confidence_2 for p in predictions]),
+def _by_token(
+    score: Float[Tensor, "frames _rows _columns"], frames: Frames, patch: int
+) -> Float32[np.ndarray, "frames rows columns"]:
+    """The mean score of each token's pixels, where a score is finer than tokens."""
+    height, width = frames.images.shape[1:3]
+    by_token = torch.nn.functional.adaptive_avg_pool2d(
+        score.float()[:, None], (height // patch, width // patch)
     )
+    return by_token[:, 0].cpu().numpy()

@@ -92,7 +92,8 @@ class DynamicMasks:
     """What moves in a clip.
 
     Attributes:
-        score: per token, 0..1, after clustering.
+        score: 0..1, on a grid that tiles the image: tokens for the attention cue, pixels for
+            cues of geometry.
         mask: per pixel, True where score > threshold.
         threshold: of the whole clip; infinity where nothing moves.
     """

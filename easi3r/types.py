@@ -130,6 +130,34 @@ class Frames:
 
 
 @dataclass(frozen=True)
+class OpticalFlow:
+    """Where the pixels of some frames of a clip are in others.
+
+    Attributes:
+        edges: (from, to) of each flow.
+        flow: pixels, (x, y): pixel p of the first frame is at p + flow[p] in the second.
+        consistent: True where that is inside the image and the opposite flow leads back.
+    """
+
+    edges: Int64[np.ndarray, "flows 2"]
+    flow: Float32[np.ndarray, "flows height width 2"]
+    consistent: Bool[np.ndarray, "flows height width"]
+
+
+@dataclass(frozen=True)
+class TokenMatches:
+    """Where cross-attention finds the tokens of each pair's first image in its second.
+
+    Attributes:
+        place: (column, row) in tokens of the second image; token (0, 0) has its centre at (0, 0).
+        certainty: attention within a token of that place, 0..1.
+    """
+
+    place: Float32[np.ndarray, "pairs rows columns 2"]
+    certainty: Float32[np.ndarray, "pairs rows columns"]
+
+
+@dataclass(frozen=True)
 class KnownCameras:
     """Cameras given from outside, held fixed by the alignment. None: unknown, estimated.
 

@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import REPOSITORY
 
 GROUND = {"errors", "types", "tensors", "config"}
-MIDDLE = {"video", "model", "attention", "alignment", "store", "synthetic"}
+MIDDLE = {"video", "model", "attention", "alignment", "motion", "store", "synthetic"}
 BELOW: dict[str, set[str]] = {
     "errors": set(),
     "types": set(),
@@ -19,7 +19,9 @@ BELOW: dict[str, set[str]] = {
     "geometry": GROUND,
     **{room: GROUND | {"geometry"} for room in MIDDLE},
 }
-BELOW["pipeline"] = GROUND | MIDDLE - {"synthetic"} | {"geometry"}
+BELOW["passes"] = GROUND | MIDDLE - {"synthetic"} | {"geometry"}
+BELOW["steps"] = BELOW["passes"] | {"passes"}
+BELOW["pipeline"] = BELOW["steps"] | {"steps"}
 BELOW["batch"] = BELOW["pipeline"] | {"pipeline"}
 BELOW["collection"] = BELOW["batch"] | {"batch"}
 EVERYTHING_BELOW = BELOW["collection"] | MIDDLE | {"collection"}

@@ -37,6 +37,7 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
         (["annotate", "VIDEO", "OUT", "--device", "gpu"], "settings", "execution.device"),
         (["annotate", "VIDEO", "OUT", "--settings", "VIDEO"], "settings", "scene-0.mp4"),
         (["inspect", "OUT"], "not_a_dataset", "out.zarr"),
+        (["models", "micro"], "checkpoint", "micro"),
         (["picture", "OUT", "abc", "-o", "x.png"], "not_a_dataset", "out.zarr"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, list) else "",
@@ -66,3 +67,26 @@ def test_settings_from_a_file(tmp_path: Path, call: Call) -> None:
     )
     assert status == 0
     assert "2 committed" in shown
+
+
+def test_models_are_listed_for_people_and_for_machines(call: Call) -> None:
+    status, shown, _ = call("models")
+    assert status == 0
+    status, printed, _ = call("models", "--json")
+    assert status == 0
+    listed = json.loads(printed)
+    assert len(listed) >= 3
+    for weights in listed:
+        assert f"{weights['name']}\n" in shown
+        assert weights["licence"] in shown
+        if weights["file"]:
+            assert weights["file"]["sha256"] in shown
+
+
+def test_one_model_is_shown_with_its_card(call: Call) -> None:
+    (nano,) = json.loads(call("models", "nano", "--json")[1])
+    _, shown, _ = call("models", "nano")
+    assert nano["file"]["sha256"] in shown.split("# nano")[0]
+    assert "What it cannot do" in shown
+    _, shown, _ = call("models", "naver/DUSt3R_ViTLarge_BaseDecoder_512_dpt")
+    assert "commercial use not allowed" in shown

@@ -90,7 +90,8 @@ def test_an_annotation_says_where_it_comes_from(tmp_path: Path) -> None:
     annotation = annotate_clip(spec, model, settings)
     assert annotation.provenance.weights_sha256 == model.sha256
     assert annotation.provenance.settings_digest == settings.digest
-    assert Settings.model_validate_json(annotation.provenance.settings_json) == settings
+    completed = settings.completed(model.defaults)
+    assert Settings.model_validate_json(annotation.provenance.settings_json) == completed
     assert annotation.frame_index.tolist() == list(spec.frame_index)
     assert {"decode", "encoder", "pass 1", "pass 2", "alignment"} <= set(
         annotation.seconds_by_stage

@@ -4,8 +4,8 @@ Start reading at `global_alignment.align`. The start is METHOD section 6's; the 
 300 Adam steps by Levenberg-Marquardt with the depths eliminated: a lower objective, sooner.
 """
 
-from easi3r.alignment.flow import DISFlow, FlowEstimator, FlowTerm, estimate_flow
+from easi3r.alignment.flow_residual import FlowTerm
 from easi3r.alignment.global_alignment import align
 from easi3r.alignment.objective import objective
 
-__all__ = ["DISFlow", "FlowEstimator", "FlowTerm", "align", "estimate_flow", "objective"]
+__all__ = ["FlowTerm", "align", "objective"]

@@ -8,11 +8,24 @@ from jaxtyping import Bool, Float32, Float64, Int64
 from torch import Tensor
 from torch.nn.functional import smooth_l1_loss
 
-from easi3r.alignment.flow import FlowTerm
 from easi3r.alignment.problem import Pixels, State
 from easi3r.alignment.terms import MOTION, FrameTerms
 from easi3r.config import AlignmentSettings
 from easi3r.geometry.tensor_cameras import lengths
+from easi3r.types import OpticalFlow
+
+
+@dataclass(frozen=True)
+class FlowTerm:
+    """Flow between frames, and where it may be trusted to come from the camera alone.
+
+    Attributes:
+        optical_flow: only its consistent pixels take part.
+        static: True where nothing moves; only these pixels of a flow's first frame take part.
+    """
+
+    optical_flow: OpticalFlow
+    static: Bool[np.ndarray, "frames height width"]
 
 
 @dataclass(frozen=True)
@@ -113,21 +126,26 @@ def flow_residual(
 ) -> FlowResidual:
     """The clip's flows at the chosen pixels, regrouped by the frame they start at."""
     chosen = pixels.index.cpu().numpy()
+    given = term.optical_flow
     static = term.static.reshape(len(term.static), -1)[:, chosen]
     frames = []
     for frame in range(len(static)):
-        number = np.flatnonzero(term.edges[:, 0] == frame)
-        flow = term.flow[number].reshape(len(number), -1, 2)[:, chosen]
-        weight = np.broadcast_to(static[frame], (len(number), len(chosen))).astype(np.float32)
+        number = np.flatnonzero(given.edges[:, 0] == frame)
+        flow = given.flow[number].reshape(len(number), -1, 2)[:, chosen]
+        consistent = given.consistent[number].reshape(len(number), -1)[:, chosen]
+        weight = (consistent & static[frame]).astype(np.float32)
         frames.append(
             FrameFlows(
-                torch.from_numpy(term.edges[number, 1]).to(device),
+                torch.from_numpy(given.edges[number, 1]).to(device),
                 torch.from_numpy(flow).mT.contiguous().to(device),
                 torch.from_numpy(weight).to(device),
             )
         )
     return FlowResidual(
-        tuple(frames), settings.flow_weight, settings.flow_max_error_px, settings.flow_drop_above
+        tuple(frames),
+        settings.flow_weight or 0.0,
+        settings.flow_max_error_px,
+        settings.flow_drop_above,
     )
 
 

@@ -6,7 +6,7 @@ from jaxtyping import Float32, Float64
 from torch import Tensor
 
 from easi3r.alignment.cleaning import contradicted
-from easi3r.alignment.flow import FlowTerm
+from easi3r.alignment.flow_residual import FlowTerm
 from easi3r.alignment.quality import alignment_figures
 from easi3r.alignment.solver import Freedom
 from easi3r.alignment.stages import descend_by_stages, plan_stages

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from easi3r.alignment.flow import FlowTerm
-from easi3r.alignment.flow_residual import flow_residual
+from easi3r.alignment.flow_residual import FlowTerm, flow_residual
 from easi3r.alignment.problem import Pixels, State, maps_by_frame
 from easi3r.alignment.smoothness import Smoothness
 from easi3r.alignment.solver import Descent, Freedom, best_depths, descend

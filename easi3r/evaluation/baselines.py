@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, UInt8
 from skimage.filters import threshold_otsu
 
-from easi3r.alignment import FlowEstimator
 from easi3r.geometry import pixel_grid
+from easi3r.motion import FlowEstimator
 
 _SMOOTHING_PX = 1.0  # standard deviation, against noise and compression
 _DIFFERENCE_FLOOR = 8.0  # grey levels of 255: noise alone stays below it
@@ -78,7 +78,7 @@ def homography_residual(
     pixels = pixel_grid(*images.shape[1:3]).astype(np.float32)
 
     def residual(first: int, second: int) -> Float32[np.ndarray, "height width"]:
-        target = pixels + flow_estimator(images[first], images[second])
+        target = pixels + flow_estimator(images[first], images[second], np.zeros_like(pixels))
         return np.linalg.norm(target - _fitted_homography(pixels, target), axis=-1)
 
     return np.stack([np.min(one, axis=0) for one in _by_frame(len(images), 1, residual)])

@@ -11,7 +11,6 @@ from pathlib import Path
 import cv2
 import torch
 
-from easi3r.alignment import DISFlow
 from easi3r.config import SamplingSettings, Settings
 from easi3r.errors import WorkerLostError
 from easi3r.evaluation.benchmark_clips import BenchmarkClip, render_benchmark_clip
@@ -19,6 +18,7 @@ from easi3r.evaluation.examination import Examined, examine
 from easi3r.evaluation.results import ClipResult, score_geometry, score_motion
 from easi3r.evaluation.truth import Truth, resample_truth
 from easi3r.model import LoadedModel, load_checkpoint
+from easi3r.motion import DISFlow
 from easi3r.pipeline import select_device
 from easi3r.synthetic import RenderedClip, write_clip
 from easi3r.types import Frames

@@ -10,7 +10,8 @@ from torch.nn import functional
 from easi3r.config import Settings
 from easi3r.evaluation.baselines import MotionMasks
 from easi3r.model import LoadedModel
-from easi3r.pipeline import annotate_frames
+from easi3r.motion import MotionEvidence
+from easi3r.pipeline import examine_frames
 from easi3r.tensors import DynamicMasks
 from easi3r.types import Frames, Reconstruction
 
@@ -25,24 +26,31 @@ class Examined:
         masks: of the cue that the settings choose, under the name `OURS`.
         cues: of every cue alone.
         reconstruction: of the second, re-weighted pass.
-        first_reconstruction: of the first pass; None where it was not made.
+        first_reconstruction: of the first pass.
+        evidence: what the cues of geometry weighed.
     """
 
     masks: MotionMasks
     cues: tuple[MotionMasks, ...]
     reconstruction: Reconstruction
-    first_reconstruction: Reconstruction | None
+    first_reconstruction: Reconstruction
+    evidence: MotionEvidence
 
 
 def examine(frames: Frames, model: LoadedModel, settings: Settings) -> Examined:
     """Run the pipeline on frames in memory.
 
     Raises:
-        As `easi3r.pipeline.annotate_frames`.
+        As `easi3r.pipeline.examine_frames`.
     """
-    masks, reconstruction = annotate_frames(frames, model.network, settings)
-    cues = (_motion_masks("cue attention", masks),)
-    return Examined(_motion_masks(OURS, masks), cues, reconstruction, None)
+    found = examine_frames(frames, model, settings)
+    return Examined(
+        masks=_motion_masks(OURS, found.masks),
+        cues=tuple(_motion_masks(f"cue {one.name}", one.masks) for one in found.cues),
+        reconstruction=found.reconstruction,
+        first_reconstruction=found.first_reconstruction,
+        evidence=found.evidence,
+    )
 
 
 def _motion_masks(method: str, masks: DynamicMasks) -> MotionMasks:

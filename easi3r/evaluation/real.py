@@ -6,7 +6,6 @@ import time
 import numpy as np
 from jaxtyping import Bool
 
-from easi3r.alignment import DISFlow
 from easi3r.config import Settings
 from easi3r.evaluation.examination import Examined, examine
 from easi3r.evaluation.results import ClipResult, score_geometry, score_motion
@@ -19,6 +18,7 @@ from easi3r.evaluation.sequences import (
 )
 from easi3r.evaluation.truth import Truth
 from easi3r.model import LoadedModel
+from easi3r.motion import DISFlow
 from easi3r.types import Frames
 from easi3r.viz import TruthRow
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool
 
-from easi3r.alignment import FlowEstimator
 from easi3r.evaluation.baselines import constant_velocity, mask_baselines, static_camera
 from easi3r.evaluation.cameras import (
     StillCameraScores,
@@ -24,6 +23,7 @@ from easi3r.evaluation.examination import OURS, Examined
 from easi3r.evaluation.masks import MaskScores, score_masks
 from easi3r.evaluation.truth import Truth
 from easi3r.geometry import world_point_map
+from easi3r.motion import FlowEstimator
 from easi3r.types import Frames, Reconstruction
 from easi3r.viz import TruthRow
 
@@ -106,9 +106,8 @@ def score_geometry(
             points=_score_points(plane, ours.intrinsics, static_camera(frames), truth),
         ),
     }
-    if examined.first_reconstruction is not None:
-        first = examined.first_reconstruction
-        scores[FIRST_PASS] = _score_reconstruction(first, truth, camera_moves)
+    first = examined.first_reconstruction
+    scores[FIRST_PASS] = _score_reconstruction(first, truth, camera_moves)
     if camera_moves:
         for name, poses in (
             (STATIC_CAMERA, static_camera(frames)),

@@ -13,7 +13,10 @@ from easi3r.model.attention import (
 from easi3r.model.blocks import DecoderLayer
 from easi3r.model.checkpoints import LoadedModel, load_checkpoint, save_checkpoint
 from easi3r.model.config import ModelConfig
-from easi3r.model.network import DUSt3R, KeyMeansRecorder, normalise
+from easi3r.model.inventory import NamedWeights, list_weights, named_weights
+from easi3r.model.locations import embedded_card
+from easi3r.model.network import DUSt3R, normalise
+from easi3r.model.recorders import KeyMeansRecorder, MatchRecorder
 
 __all__ = [
     "AttentionKernel",
@@ -22,11 +25,16 @@ __all__ = [
     "DecoderLayer",
     "KeyMeansRecorder",
     "LoadedModel",
+    "MatchRecorder",
     "ModelConfig",
+    "NamedWeights",
     "StaticKeyAttention",
+    "embedded_card",
     "explicit_attention",
     "fused_attention",
+    "list_weights",
     "load_checkpoint",
+    "named_weights",
     "normalise",
     "save_checkpoint",
 ]

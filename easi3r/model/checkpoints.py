@@ -3,25 +3,26 @@
 import argparse
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeGuard
 
 import torch
-from safetensors import SafetensorError
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from easi3r.config import WeightDefaults
 from easi3r.errors import CheckpointError, SettingsError
+from easi3r.model.catalogue import licence_of
 from easi3r.model.config import ModelConfig
 from easi3r.model.locations import WeightFiles, file_sha256, local_files
 from easi3r.model.network import DUSt3R
 from easi3r.model.released import parse_constructor, released_config
 
-PUBLISHED_LICENCE = "CC BY-NC-SA 4.0"
-UNKNOWN_LICENCE = "unknown (treat as non-commercial)"
-
 State = dict[str, Tensor]
+_DEFAULTS = "easi3r_defaults"  # key of the safetensors metadata
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class LoadedModel:
         name: embedded name, repository id, or the file's name without its suffix.
         sha256: of the bytes of the weight file, hex.
         licence: of the weights; results made with them carry it.
+        defaults: what the weights recommend where settings leave it to them.
     """
 
     network: DUSt3R
@@ -41,6 +43,7 @@ class LoadedModel:
     name: str
     sha256: str
     licence: str
+    defaults: WeightDefaults = field(default_factory=WeightDefaults)
 
     @property
     def device(self) -> torch.device:
@@ -67,32 +70,47 @@ def load_checkpoint(location: str, sha256: str | None = None) -> LoadedModel:
         if sha256 is not None and found != sha256.lower():
             problem = f"the weights' SHA-256 is {found}, not {sha256}"
             raise CheckpointError(location, problem, "Correct the hash or fetch the weights again")
+        defaults = WeightDefaults()
         if files.config is None:
             config, licence, state = _read_pickle(location, files)
         else:
-            config, licence = _read_config(location, files.name, files.config)
+            config, licence = read_config(location, files.name, files.config)
             state = _read_safetensors(location, files.weights)
+            defaults = _read_defaults(location, files.weights)
     network = _build(location, config, state)
-    return LoadedModel(network, config, files.name, found, licence)
+    return LoadedModel(network, config, files.name, found, licence, defaults)
 
 
-def save_checkpoint(weights: Path, network: DUSt3R, licence: str) -> None:
+def save_checkpoint(
+    weights: Path, network: DUSt3R, licence: str, defaults: WeightDefaults | None = None
+) -> None:
     """Write `weights` (`.safetensors`, float16) and the config of the same stem beside it.
 
-    Tied tensors are written once, under the name that comes first.
+    Tied tensors are written once, under the name that comes first. What the weights recommend goes
+    into the file's own metadata, so that their hash covers it.
     """
     written: dict[int, str] = {}
     state = network.state_dict()
     for name, tensor in state.items():
         written.setdefault(tensor.data_ptr(), name)
     halves = {name: state[name].to("cpu", torch.float16).contiguous() for name in written.values()}
-    save_file(halves, weights)
+    metadata = {} if defaults is None else {_DEFAULTS: defaults.model_dump_json()}
+    save_file(halves, weights, metadata)
     config = network.config.to_json() | {"licence": licence}
     weights.with_suffix(".json").write_text(json.dumps(config, indent=2) + "\n")
 
 
-def _read_config(location: str, name: str, path: Path) -> tuple[ModelConfig, str]:
-    """Size and licence from JSON: our own fields, or the released constructor keywords."""
+def read_config(location: str, name: str, path: Path) -> tuple[ModelConfig, str]:
+    """Size and licence from JSON: our own fields, or the released constructor keywords.
+
+    Args:
+        location: what an error is about.
+        name: of the weights; it tells the licence where the JSON does not.
+        path: of the JSON file.
+
+    Raises:
+        CheckpointError: the file is not JSON or describes no network.
+    """
     remedy = "Fetch the checkpoint again, or correct its config"
     try:
         values = json.loads(path.read_text())
@@ -101,7 +119,7 @@ def _read_config(location: str, name: str, path: Path) -> tuple[ModelConfig, str
         raise CheckpointError(location, problem, remedy) from error
     if not isinstance(values, dict):
         raise CheckpointError(location, f"{path.name} is not a JSON object", remedy)
-    licence = str(values.pop("licence", _licence_of(name)))
+    licence = str(values.pop("licence", licence_of(name)))
     if "enc_depth" in values or "head_type" in values:
         return released_config(location, values), licence
     try:
@@ -117,6 +135,18 @@ def _read_safetensors(location: str, path: Path) -> State:
     except (SafetensorError, OSError) as error:
         problem = f"{path.name} is not a readable safetensors file ({error})"
         raise CheckpointError(location, problem, "Fetch the checkpoint again") from error
+
+
+def _read_defaults(location: str, path: Path) -> WeightDefaults:
+    with safe_open(path, "pt") as file:
+        text = (file.metadata() or {}).get(_DEFAULTS)
+    if text is None:
+        return WeightDefaults()
+    try:
+        return WeightDefaults.model_validate_json(text)
+    except ValidationError as error:
+        problem = f"its recommended settings are not understood ({error})"
+        raise CheckpointError(location, problem, "Use weights made for this version") from error
 
 
 def _read_pickle(location: str, files: WeightFiles) -> tuple[ModelConfig, str, State]:
@@ -137,14 +167,7 @@ def _read_pickle(location: str, files: WeightFiles) -> tuple[ModelConfig, str, S
         problem = "it lacks `args.model` (the constructor's text) or `model` (the state dict)"
         raise CheckpointError(location, problem, "Use a .pth in the released layout")
     config = released_config(location, parse_constructor(location, text))
-    return config, _licence_of(files.name), state
-
-
-def _licence_of(name: str) -> str:
-    """The published weights' licence, for whatever carries their name."""
-    owner = name.split("/")[0] if "/" in name else ""
-    published = owner in ("naver", "Junyi42") or re.match("dust3r|monst3r", name, re.IGNORECASE)
-    return PUBLISHED_LICENCE if published else UNKNOWN_LICENCE
+    return config, licence_of(files.name), state
 
 
 def _build(location: str, config: ModelConfig, state: State) -> DUSt3R:

@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import fsspec
-from huggingface_hub import hf_hub_download
+from huggingface_hub import hf_hub_download, try_to_load_from_cache
 from huggingface_hub.errors import (
     EntryNotFoundError,
     HfHubHTTPError,
@@ -49,7 +50,7 @@ def local_files(location: str) -> Iterator[WeightFiles]:
         CheckpointError: nothing usable is there.
         StorageUnavailableError: the network or the server failed; try again.
     """
-    embedded = resources.files("easi3r") / "weights"
+    embedded = _embedded_folder()
     if location in embedded_names():
         with (
             resources.as_file(embedded / f"{location}{SAFETENSORS_SUFFIX}") as weights,
@@ -59,7 +60,7 @@ def local_files(location: str) -> Iterator[WeightFiles]:
     elif "://" in location:
         yield _fetch(location)
     elif Path(location).exists():
-        yield _on_disk(Path(location))
+        yield files_on_disk(Path(location))
     elif re.fullmatch(r"[\w.-]+/[\w.-]+", location) and not location.endswith(WEIGHTS_SUFFIXES):
         yield _from_hub(location)
     else:
@@ -70,11 +71,17 @@ def local_files(location: str) -> Iterator[WeightFiles]:
 
 def embedded_names() -> list[str]:
     """Names of the weights that are part of the package."""
-    folder = resources.files("easi3r") / "weights"
+    folder = _embedded_folder()
     names = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
     return sorted(
         n.removesuffix(SAFETENSORS_SUFFIX) for n in names if n.endswith(SAFETENSORS_SUFFIX)
     )
+
+
+def embedded_card(name: str) -> str | None:
+    """The model card, Markdown, of embedded weights; None for other names and without a card."""
+    card = _embedded_folder() / f"{name}.md"
+    return card.read_text() if name in embedded_names() and card.is_file() else None
 
 
 def cache_folder() -> Path:
@@ -90,8 +97,12 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _on_disk(path: Path) -> WeightFiles:
-    """A folder as on Hugging Face, a `.pth`, or a `.safetensors` with its config beside it."""
+def files_on_disk(path: Path) -> WeightFiles:
+    """A folder as on Hugging Face, a `.pth`, or a `.safetensors` with its config beside it.
+
+    Raises:
+        CheckpointError: the config or the weights are missing.
+    """
     if path.is_dir():
         weights, config = path / WEIGHTS_NAME, path / CONFIG_NAME
         absent = [file.name for file in (weights, config) if not file.is_file()]
@@ -107,6 +118,19 @@ def _on_disk(path: Path) -> WeightFiles:
     problem = "no config stands beside the weights"
     remedy = f"Put the network's size in {path.with_suffix('.json').name} or {CONFIG_NAME} there"
     raise CheckpointError(str(path), problem, remedy)
+
+
+def cached_files(repository: str) -> WeightFiles | None:
+    """What Hugging Face's cache holds of a repository; None unless complete. Never goes online."""
+    config = try_to_load_from_cache(repository, CONFIG_NAME)
+    weights = try_to_load_from_cache(repository, WEIGHTS_NAME)
+    if not isinstance(config, str) or not isinstance(weights, str):
+        return None
+    return WeightFiles(repository, Path(weights), Path(config))
+
+
+def _embedded_folder() -> Traversable:
+    return resources.files("easi3r") / "weights"
 
 
 def _from_hub(repository: str) -> WeightFiles:

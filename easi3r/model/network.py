@@ -29,6 +29,7 @@ from easi3r.model.blocks import (
 )
 from easi3r.model.config import ModelConfig
 from easi3r.model.heads import DPTHead, LinearHead, to_points
+from easi3r.model.recorders import KeyMeansRecorder
 from easi3r.model.rotary import Rotation
 from easi3r.tensors import FrameFeatures, KeyMeans, PairPrediction
 
@@ -183,26 +184,3 @@ class DUSt3R(nn.Module):
         self, rows: int, columns: int, width_of_head: int, device: torch.device
     ) -> Rotation:
         return Rotation.of_grid(rows, columns, width_of_head, self.config.rope_base, device)
-
-
-class KeyMeansRecorder:
-    """Keeps the key means of the layers that pass by."""
-
-    def __init__(self, features: FrameFeatures) -> None:
-        self._grid = (features.rows, features.columns)
-        self._decoder_1: list[Tensor] = []
-        self._decoder_2: list[Tensor] = []
-
-    def watch(self, layers: Iterable[DecoderLayer]) -> Iterator[DecoderLayer]:
-        """The same layers, recorded as they go."""
-        for layer in layers:
-            self._decoder_1.append(layer.decoder_1.scores.key_means())
-            self._decoder_2.append(layer.decoder_2.scores.key_means())
-            yield layer
-
-    def result(self) -> KeyMeans:
-        """What was recorded, channel = layer * heads + head."""
-        return KeyMeans(
-            torch.cat(self._decoder_1, dim=-1).unflatten(1, self._grid),
-            torch.cat(self._decoder_2, dim=-1).unflatten(1, self._grid),
-        )

@@ -1,6 +1,7 @@
 """A whole run: steps, log, checkpoints, figures on held-out scenes."""
 
 import csv
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -53,14 +54,15 @@ def run(
             _append(folder / LOG_FILE, progress | values)
             rate = (step - first) / spent
             tell(_progress(trainer, values, rate))
-        over = spent > hours * 3600
-        if step % save_every == 0 or over or step == settings.steps:
-            trainer.save(folder)
         if step % validate_every == 0 or step == settings.steps or _early(step, validate_every):
             figures = validate(trainer.average, held_out, device)
             row = {"step": step, "pairs": trainer.pairs_seen, "seconds": trainer.seconds}
             _append(folder / FIGURES_FILE, row | asdict(figures))
             tell(_summary(figures))
+        over = spent > hours * 3600
+        # Last: a killed run goes on after the saved step, and never comes back for its rows.
+        if step % save_every == 0 or over or step == settings.steps:
+            trainer.save(folder)
         if over:
             break
     return trainer
@@ -97,19 +99,24 @@ def _summary(figures: Figures) -> str:
 
 
 def _append(path: Path, row: Mapping[str, float | int | str]) -> None:
-    new = not path.exists()
     with path.open("a", newline="") as file:
         writer = csv.DictWriter(file, list(row))
-        if new:
+        if file.tell() == 0:
             writer.writeheader()
         writer.writerow(row)
 
 
 def _truncate(path: Path, steps: int) -> None:
+    """Drop the rows of later steps, in one atomic replacement."""
     if not path.exists():
         return
     with path.open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if int(row["step"]) <= steps]
-    path.unlink()
+    if not rows:
+        path.unlink()
+        return
+    partial = path.with_name(f"{path.name}.partial")
+    partial.unlink(missing_ok=True)
     for row in rows:
-        _append(path, row)
+        _append(partial, row)
+    os.replace(partial, path)

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from easi3r.model import ModelConfig
-from easi3r.synthetic import CameraSettings, SceneSettings
+from easi3r.synthetic import SceneSettings
 
 NANO = ModelConfig(
     patch_size=8,
@@ -41,9 +41,10 @@ class TrainingSettings(BaseModel):
     Attributes:
         image_sizes: (height, width) of the images, taken in turn, one per step.
         frame_rates: frames a second of the scenes, taken in turn: slow ones move far between views.
+        start_from: weights (as `--weights` takes them) that the network starts with; None starts
+            from noise. Optimisers and averages start anew either way.
         scenes_per_step: each scene gives 4 views and their 12 ordered pairs.
         window_frames: the 4 views of a scene are drawn from this many consecutive frames.
-        narrow_steps: steps with one field of view, before `horizontal_fov` is drawn from.
         matrix_rate, other_rate: learning rates of Muon (matrices of the blocks) and AdamW (rest).
         cooldown: last share of the steps, in which the rates fall linearly to zero.
         average_decay: of the exponential average of the weights, which is what gets exported.
@@ -53,12 +54,11 @@ class TrainingSettings(BaseModel):
 
     seed: Annotated[int, Field(ge=0, lt=1000)] = 0
     model: ModelConfig = NANO
+    start_from: str | None = None
     image_sizes: tuple[tuple[int, int], ...] = ((72, 96), (72, 96), (56, 96))
     frame_rates: tuple[float, ...] = (12.0, 6.0)
     scenes_per_step: Annotated[int, Field(ge=1)] = 4
     window_frames: Annotated[int, Field(ge=4, le=24)] = 10
-    narrow_steps: Annotated[int, Field(ge=0)] = 10_000
-    horizontal_fov: tuple[float, float] = (50.0, 70.0)
     steps: Annotated[int, Field(ge=1)] = 2800
     warmup_steps: Annotated[int, Field(ge=1)] = 100
     cooldown: Annotated[float, Field(ge=0, le=1)] = 0.3
@@ -77,14 +77,9 @@ class TrainingSettings(BaseModel):
     def scene_settings(self, step: int) -> SceneSettings:
         """What the scenes of a step are drawn from."""
         height, width = self.image_sizes[step % len(self.image_sizes)]
-        middle = sum(self.horizontal_fov) / 2
-        narrow = step < self.narrow_steps
         return SceneSettings(
             frames=self.window_frames,
             frames_per_second=self.frame_rates[step % len(self.frame_rates)],
             height=height,
             width=width,
-            camera=CameraSettings(
-                field_of_view=(middle, middle) if narrow else self.horizontal_fov
-            ),
         )

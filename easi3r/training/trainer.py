@@ -6,10 +6,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from easi3r.errors import CheckpointError
-from easi3r.model import DUSt3R, KeyMeansRecorder, explicit_attention, normalise
+from easi3r.model import (
+    DUSt3R,
+    KeyMeansRecorder,
+    explicit_attention,
+    load_checkpoint,
+    normalise,
+)
 from easi3r.training.batches import Batch, training_batch
 from easi3r.training.losses import Losses, MotionReader, all_losses
 from easi3r.training.optimiser import initialise, make_optimisers, rate_factor
@@ -32,6 +38,8 @@ class Trainer:
         self.device = device
         self.network = DUSt3R(settings.model, explicit_attention)
         initialise(self.network, settings.seed)
+        if settings.start_from is not None:
+            self.network.load_state_dict(_weights(settings))
         self.network.to(device)
         self.average = DUSt3R(settings.model, explicit_attention).to(device).requires_grad_(False)
         self.average.load_state_dict(self.network.state_dict())
@@ -122,6 +130,21 @@ class Trainer:
             optimiser.load_state_dict(saved)
         trainer.steps_done, trainer.seconds = state["steps_done"], state["seconds"]
         return trainer
+
+
+def _weights(settings: TrainingSettings) -> dict[str, Tensor]:
+    """The weights that a run starts from.
+
+    Raises:
+        CheckpointError: they are of another size than the settings'.
+    """
+    loaded = load_checkpoint(str(settings.start_from))
+    if loaded.config != settings.model:
+        problem = "its network is not of the size that the settings name"
+        raise CheckpointError(
+            loaded.name, problem, "Give the settings its `model`, or other weights"
+        )
+    return loaded.network.state_dict()
 
 
 def batches(settings: TrainingSettings, first_step: int) -> Iterator[Batch]:

@@ -10,7 +10,7 @@ from easi3r.errors import DegenerateGeometryError, DisconnectedGraphError, NonFi
 from easi3r.geometry import project, transform_points, world_point_map
 from easi3r.geometry.rigid import invert_rigid
 from easi3r.geometry.trajectory import trajectory_error
-from easi3r.types import KnownCameras, Reconstruction
+from easi3r.types import KnownCameras, OpticalFlow, Reconstruction
 from tests.alignment.scenes import KnownScene, chosen_pairs, known_scene
 
 SETTINGS = AlignmentSettings()
@@ -125,8 +125,10 @@ def true_flow(scene: KnownScene) -> FlowTerm:
         )
         landing = project(seen, scene.intrinsics[second]).reshape(height, width, 2)
         flows.append(landing - np.stack(np.mgrid[:height, :width][::-1], axis=-1))
+    flow = np.stack(flows).astype(np.float32)
+    everywhere = np.ones(flow.shape[:3], bool)
     static = np.ones(scene.depth.shape, bool)
-    return FlowTerm(scene.graph.edges, np.stack(flows).astype(np.float32), static)
+    return FlowTerm(OpticalFlow(scene.graph.edges, flow, everywhere), static)
 
 
 def test_true_flow_pulls_towards_the_truth() -> None:
@@ -148,14 +150,14 @@ def test_flow_on_moving_pixels_takes_no_part() -> None:
     flow = true_flow(scene)
     static = flow.static.copy()
     static[:, 4:9] = False
-    wrong = flow.flow.copy()
+    wrong = flow.optical_flow.flow.copy()
     wrong[:, 4:9] += 20
     results = [
-        align(scene.graph, scene.prediction, SETTINGS, flow=FlowTerm(flow.edges, flows, static))
-        for flows in (flow.flow, wrong)
+        align(scene.graph, scene.prediction, SETTINGS, flow=FlowTerm(flows, static))
+        for flows in (flow.optical_flow, replace(flow.optical_flow, flow=wrong))
     ]
     np.testing.assert_array_equal(results[0].depth, results[1].depth)
-    nowhere = FlowTerm(flow.edges, flow.flow, np.zeros_like(static))
+    nowhere = FlowTerm(flow.optical_flow, np.zeros_like(static))
     unseen = align(scene.graph, scene.prediction, SETTINGS, flow=nowhere)
     assert np.isnan(unseen.quality["median_static_flow_error_px"])
 

@@ -4,7 +4,6 @@ import cv2
 import numpy as np
 import pytest
 
-from easi3r.alignment import DISFlow
 from easi3r.evaluation.baselines import (
     MotionMasks,
     constant_velocity,
@@ -14,6 +13,7 @@ from easi3r.evaluation.baselines import (
     static_camera,
 )
 from easi3r.evaluation.masks import score_masks
+from easi3r.motion import DISFlow
 
 HEIGHT, WIDTH, FRAMES = 96, 128, 6
 

@@ -86,6 +86,22 @@ def test_logs_hold_each_step_once_with_baselines(finished: Path) -> None:
         assert np.isfinite(float(figures[-1][name])), name
 
 
+def test_no_checkpoint_counts_a_step_before_its_rows_are_written(
+    tiny: TrainingSettings, tmp_path: Path
+) -> None:
+    """A run killed between the two would otherwise go on without those rows."""
+    saved_steps: list[int] = []
+
+    def tell(line: str) -> None:
+        state = tmp_path / STATE_FILE
+        if line.startswith("held out"):
+            saved = torch.load(state, weights_only=True)["steps_done"] if state.exists() else 0
+            saved_steps.append(saved)
+
+    run(tiny.model_copy(update={"steps": 4}), tmp_path, CPU, 1.0, 2, 1, 2, tell)
+    assert saved_steps == [1, 3], "while the figures of steps 2 and 4 were told"
+
+
 def test_curves_are_drawn(finished: Path, tmp_path: Path) -> None:
     draw(finished, tmp_path / "curves.png")
     assert (tmp_path / "curves.png").stat().st_size > 10_000

@@ -1,0 +1,34 @@
+"""Motion from geometry: optical flow and matches that a rigid scene does not explain.
+
+Beside Easi3R's attention map (`easi3r.attention`), which needs no geometry. `clip_flow` estimates
+flow, `flow_evidence` and `match_evidence` compare it and attention's matches with a
+reconstruction, `combined_score` weighs everything.
+"""
+
+from easi3r.motion.combination import (
+    MotionEvidence,
+    MotionScore,
+    combined_score,
+    features,
+    flow_score,
+    match_score,
+)
+from easi3r.motion.flow_evidence import FlowEvidence, flow_evidence
+from easi3r.motion.match_evidence import MatchEvidence, match_evidence
+from easi3r.motion.optical_flow import DISFlow, FlowEstimator, clip_flow
+
+__all__ = [
+    "DISFlow",
+    "FlowEstimator",
+    "FlowEvidence",
+    "MatchEvidence",
+    "MotionEvidence",
+    "MotionScore",
+    "clip_flow",
+    "combined_score",
+    "features",
+    "flow_evidence",
+    "flow_score",
+    "match_evidence",
+    "match_score",
+]

@@ -1,0 +1,139 @@
+"""From evidence to what moves: each cue alone, and all of them weighed by a logistic model."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, Float32
+
+from easi3r.config import MotionCalibration
+from easi3r.errors import SettingsError
+from easi3r.motion.flow_evidence import FlowEvidence
+from easi3r.motion.match_evidence import MatchEvidence
+
+FLOW_THRESHOLD = 2.0
+"""Flow cue: residuals above this many expected errors move."""
+
+MATCH_THRESHOLD = 1.0
+"""Match cue: residuals above this many tokens move."""
+
+NEIGHBOURHOOD = 1 / 12
+"""Side of the square that nearby evidence is averaged over, as a share of the image's diagonal."""
+
+
+@dataclass(frozen=True)
+class MotionEvidence:
+    """Everything that is known of a clip's motion.
+
+    Attributes:
+        attention: Easi3R's dynamic map, averaged over clusters, 0..1 (METHOD section 4, step 3).
+    """
+
+    attention: Float32[np.ndarray, "frames rows columns"]
+    flow: FlowEvidence
+    match: MatchEvidence
+
+
+@dataclass(frozen=True)
+class MotionScore:
+    """What moves, as one cue sees it.
+
+    Attributes:
+        score: 0..1, higher where motion is likelier.
+        mask: True where the score exceeds `threshold`.
+    """
+
+    score: Float32[np.ndarray, "frames height width"]
+    mask: Bool[np.ndarray, "frames height width"]
+    threshold: float
+
+    @classmethod
+    def above(
+        cls, score: Float[np.ndarray, "frames height width"], threshold: float
+    ) -> "MotionScore":
+        """Masks by one threshold for the clip."""
+        score = score.astype(np.float32)
+        return cls(score, score > threshold, threshold)
+
+
+def flow_score(evidence: MotionEvidence) -> MotionScore:
+    """The flow cue alone: residual / (residual + `FLOW_THRESHOLD`), moving above one half."""
+    return MotionScore.above(_squashed(evidence.flow.residual, FLOW_THRESHOLD), 0.5)
+
+
+def match_score(evidence: MotionEvidence) -> MotionScore:
+    """The match cue alone, upsampled bilinearly; as the flow cue, with `MATCH_THRESHOLD`."""
+    tokens = _squashed(evidence.match.residual, MATCH_THRESHOLD)
+    return MotionScore.above(_upsampled(tokens, *evidence.flow.residual.shape[1:]), 0.5)
+
+
+def combined_score(evidence: MotionEvidence, calibration: MotionCalibration | None) -> MotionScore:
+    """The probability that a pixel moves, given all evidence.
+
+    Raises:
+        SettingsError: no calibration, or one of another number of features.
+    """
+    values = features(evidence)
+    if calibration is None:
+        problem = "the combined cue needs a calibration, and the weights bring none"
+        remedy = "Choose the cue attention, flow or match, or give motion.calibration"
+        raise SettingsError("motion.cue", problem, remedy)
+    if len(calibration.coefficients) != values.shape[-1]:
+        problem = f"{len(calibration.coefficients)} coefficients for {values.shape[-1]} features"
+        raise SettingsError("motion.calibration", problem, "Calibrate again with this version")
+    logit = values @ np.array(calibration.coefficients, np.float32) + calibration.intercept
+    return MotionScore.above(1 / (1 + np.exp(-logit)), calibration.threshold)
+
+
+def features(evidence: MotionEvidence) -> Float32[np.ndarray, "frames height width 8"]:
+    """What the logistic model weighs, per pixel.
+
+    Logarithms of 1 + flow residual: tolerant and strict, each there and averaged over the
+    neighbourhood; the share of pairs that see the pixel; attention; log of 1 + match residual, and
+    that weighed by its certainty.
+    """
+    flow, match = evidence.flow, evidence.match
+    height, width = flow.residual.shape[1:]
+    tolerant, strict = np.log1p(flow.residual), np.log1p(flow.strict_residual)
+    tokens = np.log1p(match.residual)
+    maps = [
+        tolerant,
+        _nearby(tolerant, flow.seen),
+        strict,
+        _nearby(strict, flow.seen),
+        flow.seen,
+        _upsampled(evidence.attention, height, width),
+        _upsampled(tokens, height, width),
+        _upsampled(tokens * match.certain, height, width),
+    ]
+    return np.stack(maps, axis=-1).astype(np.float32)
+
+
+def _upsampled(
+    tokens: Float[np.ndarray, "frames rows columns"], height: int, width: int
+) -> Float32[np.ndarray, "frames height width"]:
+    """Bilinear, at half-pixel centres, as METHOD section 4 upsamples scores."""
+    size = (width, height)
+    maps = [
+        cv2.resize(one.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) for one in tokens
+    ]
+    return np.stack(maps)
+
+
+def _squashed(residual: np.ndarray, middle: float) -> np.ndarray:
+    """0..1, one half at `middle`."""
+    return residual / (residual + middle)
+
+
+def _nearby(
+    values: Float32[np.ndarray, "frames height width"],
+    weight: Float32[np.ndarray, "frames height width"],
+) -> Float32[np.ndarray, "frames height width"]:
+    """Weighted mean over a square around each pixel; 0 where nothing around has weight."""
+    side = 1 + 2 * max(1, round(NEIGHBOURHOOD * np.hypot(*values.shape[1:]) / 2))
+
+    def averaged(maps: np.ndarray) -> np.ndarray:
+        return np.stack([cv2.blur(one, (side, side)) for one in maps])
+
+    total = averaged(weight)
+    return averaged(values * weight) / np.maximum(total, 1e-6)

@@ -1,0 +1,172 @@
+"""The steps that one clip goes through, each under a clock; `pipeline.py` puts them in order."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from easi3r.alignment import FlowTerm, align
+from easi3r.attention import cluster_tokens, dynamic_map, pair_graph, segment, smooth_over_clusters
+from easi3r.config import Cue, Settings
+from easi3r.model import DUSt3R
+from easi3r.motion import (
+    DISFlow,
+    FlowEstimator,
+    MotionEvidence,
+    MotionScore,
+    clip_flow,
+    combined_score,
+    flow_evidence,
+    flow_score,
+    match_evidence,
+    match_score,
+)
+from easi3r.passes import PassResult, attention_pass, encode, full_pass, inference, match_pass
+from easi3r.tensors import AttentionStatistics, DynamicMasks, FrameFeatures, PairGraph
+from easi3r.types import Frames, KnownCameras, OpticalFlow, Reconstruction, TokenMatches
+
+
+@dataclass
+class StageClock:
+    """Seconds spent in each named stage of one clip, the device's work included."""
+
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the time of the block to `name`."""
+        start = self._now()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + self._now() - start
+
+    def _now(self) -> float:
+        if self.device.type == "cuda":  # its work is queued, not done, when a call returns
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter()
+
+
+@dataclass(frozen=True)
+class ClipSteps:
+    """One clip on its way through the steps, and what all of them need.
+
+    Flow and matches are found when first asked for: the attention cue does without matches, and
+    without flow where the alignment gives it no weight.
+    """
+
+    frames: Frames
+    network: DUSt3R
+    settings: Settings
+    known: KnownCameras
+    flow_estimator: FlowEstimator
+    clock: StageClock
+    graph: PairGraph
+    features: FrameFeatures
+    clusters: Int64[Tensor, "frames rows columns"]
+
+    @classmethod
+    def begin(
+        cls,
+        frames: Frames,
+        network: DUSt3R,
+        settings: Settings,
+        known: KnownCameras | None = None,
+        flow_estimator: FlowEstimator | None = None,
+        clock: StageClock | None = None,
+    ) -> "ClipSteps":
+        """Encode the frames and cluster their tokens."""
+        clock = clock or StageClock()
+        graph = pair_graph(len(frames), settings.graph)
+        with inference(network, settings), clock.stage("encoder"):
+            features = encode(network, frames, settings.execution)
+        with clock.stage("segmentation"):
+            clusters = cluster_tokens(features, settings.segmentation)
+        known, flow_estimator = known or KnownCameras(), flow_estimator or DISFlow()
+        return cls(
+            frames, network, settings, known, flow_estimator, clock, graph, features, clusters
+        )
+
+    def first_attention(self) -> AttentionStatistics:
+        """Attention statistics of pass 1, all that Easi3R needs of it."""
+        with inference(self.network, self.settings), self.clock.stage("pass 1"):
+            return attention_pass(self.network, self.features, self.graph, self.settings.execution)
+
+    def first_pass(self) -> PassResult:
+        """Pass 1 with predictions, for cues that need geometry."""
+        with inference(self.network, self.settings), self.clock.stage("pass 1"):
+            return full_pass(self.network, self.features, self.graph, self.settings.execution)
+
+    def second_pass(self, steering: DynamicMasks) -> PassResult:
+        """Pass 2, re-weighted by what moves."""
+        with inference(self.network, self.settings), self.clock.stage("pass 2"):
+            execution = self.settings.execution
+            return full_pass(self.network, self.features, self.graph, execution, steering.mask)
+
+    def reconstruct(self, result: PassResult, masks: DynamicMasks | None = None) -> Reconstruction:
+        """Align a pass; flow on what moves takes no part. None: nothing is known to move."""
+        settings, flow = self.settings.alignment, None
+        if settings.flow_weight:
+            static = np.ones(self.frames.images.shape[:3], bool)
+            if masks is not None:
+                static = ~masks.mask.cpu().numpy()
+            flow = FlowTerm(self.flow, static)
+        with self.clock.stage("alignment"):
+            return align(self.graph, result.prediction, settings, self.known, flow)
+
+    def masks(self, result: PassResult, found: Reconstruction) -> DynamicMasks:
+        """What moves, by the chosen cue."""
+        return self.masks_of(self.settings.motion.cue or "attention", result, found)
+
+    def masks_of(self, cue: Cue, result: PassResult, found: Reconstruction) -> DynamicMasks:
+        """What moves, by a cue."""
+        if cue == "attention":
+            return self.attention_masks(result.statistics)
+        with self.clock.stage("motion"):
+            evidence = self.evidence(result, found)
+            match cue:
+                case "flow":
+                    return self._on_device(flow_score(evidence))
+                case "match":
+                    return self._on_device(match_score(evidence))
+                case "combined":
+                    calibration = self.settings.motion.calibration
+                    return self._on_device(combined_score(evidence, calibration))
+
+    def evidence(self, result: PassResult, found: Reconstruction) -> MotionEvidence:
+        """Everything the cues of geometry weigh."""
+        attention = smooth_over_clusters(dynamic_map(result.statistics), self.clusters)
+        return MotionEvidence(
+            attention=attention.float().cpu().numpy(),
+            flow=flow_evidence(self.flow, found),
+            match=match_evidence(self.matches, self.graph.edges, found),
+        )
+
+    def attention_masks(self, statistics: AttentionStatistics) -> DynamicMasks:
+        """What moves, as Easi3R reads it (METHOD section 4)."""
+        with self.clock.stage("segmentation"):
+            return segment(statistics, self.clusters, *self.frames.images.shape[1:3])
+
+    @cached_property
+    def flow(self) -> OpticalFlow:
+        """Optical flow of every pair of the graph."""
+        with self.clock.stage("optical flow"):
+            return clip_flow(self.frames.images, self.graph.edges, self.flow_estimator)
+
+    @cached_property
+    def matches(self) -> TokenMatches:
+        """Attention's matches of every pair of the graph, nothing re-weighted."""
+        with inference(self.network, self.settings), self.clock.stage("matches"):
+            return match_pass(self.network, self.features, self.graph, self.settings)
+
+    def _on_device(self, found: MotionScore) -> DynamicMasks:
+        device = self.features.tokens.device
+        score, mask = (torch.from_numpy(part).to(device) for part in (found.score, found.mask))
+        return DynamicMasks(score, mask, found.threshold)

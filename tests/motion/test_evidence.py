@@ -1,0 +1,162 @@
+"""Evidence of motion on exact geometry: a slanted surface, one patch of which moves."""
+
+import numpy as np
+import pytest
+
+from easi3r.config import MotionCalibration
+from easi3r.errors import SettingsError
+from easi3r.geometry import (
+    centred_intrinsics,
+    invert_rigid,
+    pixel_grid,
+    project,
+    transform_points,
+    world_point_map,
+)
+from easi3r.motion import (
+    MotionEvidence,
+    combined_score,
+    features,
+    flow_evidence,
+    flow_score,
+    match_evidence,
+    match_score,
+)
+from easi3r.types import OpticalFlow, Reconstruction, TokenMatches
+
+HEIGHT, WIDTH, PATCH = 48, 64, 8
+EDGES = np.array([[0, 1], [1, 0], [1, 2], [2, 1], [0, 2], [2, 0]], np.int64)
+PATCH_THAT_MOVES = (slice(16, 32), slice(24, 40))  # rows, columns; whole tokens
+
+
+def reconstruction(depth_error: float = 1.0) -> Reconstruction:
+    """Three cameras that step sideways by 0.2 before a slanted surface about 4 away."""
+    poses = np.tile(np.eye(4), (3, 1, 1))
+    poses[:, 0, 3] = [0.0, 0.2, 0.4]
+    intrinsics = np.tile(centred_intrinsics(60.0, WIDTH, HEIGHT), (3, 1, 1))
+    depth = np.broadcast_to(4 + 0.02 * np.arange(WIDTH), (3, HEIGHT, WIDTH)).astype(np.float32)
+    return Reconstruction(
+        poses, intrinsics, depth * np.float32(depth_error), np.ones_like(depth), np.zeros(1), {}
+    )
+
+
+def rigid_flow() -> np.ndarray:
+    """The flow that the true surface induces, for every edge."""
+    true = reconstruction()
+    world = world_point_map(true.depth, true.intrinsics, true.camera_to_world)
+    flows = []
+    for first, second in EDGES:
+        seen = transform_points(
+            invert_rigid(true.camera_to_world[second]), world[first].reshape(-1, 3)
+        )
+        ends = project(seen, true.intrinsics[second]).reshape(HEIGHT, WIDTH, 2)
+        flows.append(ends - pixel_grid(HEIGHT, WIDTH))
+    return np.stack(flows).astype(np.float32)
+
+
+def flow_with_mover() -> OpticalFlow:
+    flow = rigid_flow()
+    gap = (EDGES[:, 1] - EDGES[:, 0])[:, None, None]
+    flow[(slice(None), *PATCH_THAT_MOVES)] += np.stack([0 * gap, 3.0 * gap], -1)  # downwards
+    return OpticalFlow(EDGES, flow, np.ones(flow.shape[:3], bool))
+
+
+def moving_pixels() -> np.ndarray:
+    mask = np.zeros((3, HEIGHT, WIDTH), bool)
+    mask[(slice(None), *PATCH_THAT_MOVES)] = True
+    return mask
+
+
+def test_flow_of_a_still_scene_leaves_no_residual() -> None:
+    flow = OpticalFlow(EDGES, rigid_flow(), np.ones((6, HEIGHT, WIDTH), bool))
+    found = flow_evidence(flow, reconstruction())
+    assert found.residual.max() < 0.02
+    assert found.strict_residual.max() < 0.02
+    np.testing.assert_array_equal(found.seen, 1.0)
+
+
+def test_what_moves_across_the_epipolar_lines_stands_out() -> None:
+    found = flow_evidence(flow_with_mover(), reconstruction())
+    moving = moving_pixels()
+    assert found.residual[moving].min() > 4
+    assert found.residual[~moving].max() < 0.02
+
+
+@pytest.mark.parametrize("error", [0.75, 1.35])
+def test_a_wrong_depth_is_no_motion_but_for_the_strict_residual(error: float) -> None:
+    flow = OpticalFlow(EDGES, rigid_flow(), np.ones((6, HEIGHT, WIDTH), bool))
+    found = flow_evidence(flow, reconstruction(error))
+    assert found.residual.max() < 0.1
+    assert found.strict_residual.min() > 0.5
+
+
+def test_inconsistent_flow_is_not_evidence() -> None:
+    flow = flow_with_mover()
+    flow.consistent[(slice(None), *PATCH_THAT_MOVES)] = False
+    found = flow_evidence(flow, reconstruction())
+    moving = moving_pixels()
+    np.testing.assert_array_equal(found.seen[moving], 0.0)
+    np.testing.assert_array_equal(found.residual[moving], 0.0)
+    np.testing.assert_array_equal(found.seen[~moving], 1.0)
+
+
+def matches(shift_tokens: float) -> TokenMatches:
+    """Matches at the rigid place, but for the moving patch, which is so many tokens off."""
+    rows, columns = HEIGHT // PATCH, WIDTH // PATCH
+    middles = slice(PATCH // 2, None, PATCH)
+    flow = rigid_flow()[:, middles, middles]
+    place = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), -1) + flow / PATCH
+    place[:, 2:4, 3:5, 1] += shift_tokens
+    return TokenMatches(
+        place.astype(np.float32), np.full((len(EDGES), rows, columns), 0.5, np.float32)
+    )
+
+
+def test_matches_of_a_still_scene_are_where_geometry_puts_them() -> None:
+    found = match_evidence(matches(0.0), EDGES, reconstruction())
+    assert found.residual.max() < 0.02
+    np.testing.assert_allclose(found.certain, 0.5)
+
+
+def test_matches_of_a_mover_are_elsewhere() -> None:
+    found = match_evidence(matches(2.0), EDGES, reconstruction())
+    np.testing.assert_allclose(found.residual[:, 2:4, 3:5], 2.0, atol=0.05)
+    found.residual[:, 2:4, 3:5] = 0
+    assert found.residual.max() < 0.02
+
+
+def evidence() -> MotionEvidence:
+    tokens = (3, HEIGHT // PATCH, WIDTH // PATCH)
+    found = reconstruction()
+    return MotionEvidence(
+        attention=np.zeros(tokens, np.float32),
+        flow=flow_evidence(flow_with_mover(), found),
+        match=match_evidence(matches(2.0), EDGES, found),
+    )
+
+
+def test_each_cue_alone_masks_the_mover() -> None:
+    moving = moving_pixels()
+    np.testing.assert_array_equal(flow_score(evidence()).mask, moving)
+    by_match = match_score(evidence()).mask
+    assert (by_match & moving).sum() / (by_match | moving).sum() > 0.5  # tokens, upsampled
+
+
+def test_the_combination_is_a_logistic_model_of_the_features() -> None:
+    values = features(evidence())
+    assert values.shape == (3, HEIGHT, WIDTH, 8)
+    coefficients = (2.0, 0.0, 0.0, 0.0, 0.5, 0.0, 1.0, 0.0)
+    calibration = MotionCalibration(coefficients=coefficients, intercept=-3.0, threshold=0.6)
+    found = combined_score(evidence(), calibration)
+    logit = values @ np.array(coefficients) - 3
+    np.testing.assert_allclose(found.score, 1 / (1 + np.exp(-logit)), rtol=1e-4)
+    np.testing.assert_array_equal(found.mask, found.score > np.float32(0.6))
+    assert found.mask[moving_pixels()].all()
+
+
+def test_the_combination_needs_its_calibration() -> None:
+    with pytest.raises(SettingsError, match="calibration"):
+        combined_score(evidence(), None)
+    short = MotionCalibration(coefficients=(1.0,), intercept=0.0, threshold=0.5)
+    with pytest.raises(SettingsError, match="1 coefficients for 8"):
+        combined_score(evidence(), short)
