@@ -56,8 +56,8 @@ def run_clip(clip: BenchmarkClip, settings: Settings, folder: Path) -> ClipResul
     model = _warm_model(chosen.weights, chosen.sha256, settings.execution.device)
     rendered = render_benchmark_clip(clip)
     video = write_clip(rendered, folder, clip.name, clip.crf)
-    frames = _read(video, clip.frames, settings, model)
-    truth = _truth_of(rendered, frames)
+    frames = read_frames(video, clip.frames, settings, model)
+    truth = truth_of(rendered, frames)
     start = time.perf_counter()
     examined = examine(frames, model, settings)
     seconds = time.perf_counter() - start
@@ -88,14 +88,14 @@ def _warm_model(weights: str, sha256: str | None, device: str) -> LoadedModel:
     return model
 
 
-def _read(video: Path, frames: int, settings: Settings, model: LoadedModel) -> Frames:
+def read_frames(video: Path, frames: int, settings: Settings, model: LoadedModel) -> Frames:
     """All frames of a video, as `easi3r annotate` would read them, in one clip."""
     [spec] = plan_clips(probe(str(video)), SamplingSettings(clip_frames=frames), settings.video)
     long_side = settings.video.long_side_px or model.config.long_side_px
     return decode(spec, long_side, model.config.patch_size)
 
 
-def _truth_of(rendered: RenderedClip, frames: Frames) -> Truth:
+def truth_of(rendered: RenderedClip, frames: Frames) -> Truth:
     truth = Truth(
         depth=rendered.depth,
         camera_to_world=rendered.camera_to_world,

@@ -52,7 +52,7 @@ def draw(picture: Path, first_seed: int = 0) -> None:
             clip = render(sample_scene(first_seed + _SCENES * place + number, sized))
             _draw_clip(row[3 * number : 3 * number + 3], clip)
         row[0].set_title(name, loc="left", fontsize="small")
-    figure.savefig(picture, dpi=90)
+    figure.savefig(picture, dpi=72)
 
 
 def _draw_clip(axes: np.ndarray, clip: RenderedClip) -> None:

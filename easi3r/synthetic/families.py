@@ -144,5 +144,6 @@ def arcs(rng: np.random.Generator) -> np.ndarray:
     return band + 0.3 * stretch(noise(rng))
 
 
+# The first is noise: `textures.CLOUDS`.
 TRAINING_FAMILIES = (noise, voronoi, checkers, stripes, bricks, spots, warped, leaves)
 HELD_OUT_FAMILIES = (weave, honeycomb, arcs)

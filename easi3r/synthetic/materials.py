@@ -7,7 +7,7 @@ from jaxtyping import Float64, Int64
 
 from easi3r.synthetic.families import TEXELS
 from easi3r.synthetic.settings import MaterialSettings
-from easi3r.synthetic.textures import TEXTURES
+from easi3r.synthetic.textures import CLOUDS, TEXTURES
 
 ROOM_FACES = 6
 FLOOR = 3  # the face at +y
@@ -52,16 +52,18 @@ def draw_materials(
     low, high = np.log(settings.texels_per_metre)
     density = np.exp(rng.uniform(low, high, size=count))
     shine = np.where(rng.random(count) < settings.shiny, rng.uniform(0.15, 0.7, size=count), 0.0)
+    texture = rng.integers(TEXTURES, size=count)
     glow = np.zeros(count)
     if outdoor:
         sky = np.arange(count) < ROOM_FACES
         sky[FLOOR] = False
+        texture[sky] = rng.choice(CLOUDS)
         dark[sky], bright[sky] = _sky_colours(rng)
         density[sky] = np.exp(rng.uniform(np.log(0.4), np.log(2.0)))  # tens of metres a texture
         glow[sky] = 1.0
         shine[sky] = 0.0
     return Materials(
-        texture=rng.integers(TEXTURES, size=count),
+        texture=texture,
         texels_per_metre=density,
         offset=rng.uniform(0, TEXELS, size=(count, 2)),
         dark=dark,
@@ -76,5 +78,5 @@ def _sky_colours(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """From blue to overcast, with faint clouds."""
     cover = rng.random()
     colour = (1 - cover) * np.array([0.3, 0.5, 0.85]) + cover * np.array([0.85, 0.85, 0.85])
-    colour *= rng.uniform(0.6, 1.0) * rng.uniform(0.9, 1.1, size=3)
+    colour *= rng.uniform(0.45, 0.9) * rng.uniform(0.9, 1.1, size=3)
     return colour, colour + rng.uniform(0.0, 0.5) * (0.9 - colour)

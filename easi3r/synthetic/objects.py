@@ -32,19 +32,19 @@ def _piece(shape: Shape, half_size: Numbers, motion: tuple[Motion, ...], materia
 
 
 def _single(rng: np.random.Generator, shapes: Shapes) -> tuple[Solid, ...]:
-    half = _half_size(rng, 0.1, 0.6)
+    half = _half_size(rng, 0.14, 0.7)
     return (_piece(_shape(rng, shapes), half, (shifted([0, -half[1], 0]),), 0),)
 
 
 def _small(rng: np.random.Generator, shapes: Shapes) -> tuple[Solid, ...]:
-    half = _half_size(rng, 0.06, 0.2)
+    half = _half_size(rng, 0.06, 0.22)
     return (_piece(_shape(rng, shapes), half, (shifted([0, -half[1], 0]),), 0),)
 
 
 def _stack(rng: np.random.Generator, shapes: Shapes) -> tuple[Solid, ...]:
     """Two or three on top of each other, touching."""
     pieces, top, aside = [], 0.0, np.zeros(2)
-    half = _half_size(rng, 0.15, 0.5)
+    half = _half_size(rng, 0.18, 0.55)
     for number in range(int(rng.integers(2, 4))):
         centre = [aside[0], top - half[1], aside[1]]
         pieces.append(_piece(_shape(rng, shapes), half, (shifted(centre),), number))

@@ -90,9 +90,9 @@ class MoverSettings(_Group):
         visible: if given, so many objects move, whatever the two above say, each of them in view
             for most of the clip; scenes are redrawn until that is so.
         speed: metres a second, nominal: paths wander, and outdoors large things far away are
-            faster. A solid moves in every frame or in none, and none moves "a little": over 1647
+            faster. A solid moves in every frame or in none, and none moves "a little": over 1668
             moving solids of default settings the fastest point of each averages 0.14 m/s at
-            least, 0.36 m/s at the 5th percentile, 0.91 m/s at the median.
+            least, 0.36 m/s at the 5th percentile, 0.94 m/s at the median.
         look_alikes: probability that an object, moving or not, has a static twin: another of the
             same shapes, sizes and materials. It is placed in view of the first frame; a mover's
             has always a place and, if `visible` is given, is in view as the mover is.

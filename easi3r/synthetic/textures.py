@@ -13,6 +13,7 @@ from easi3r.synthetic.families import HELD_OUT_FAMILIES, TEXELS, TRAINING_FAMILI
 from easi3r.synthetic.settings import Vocabulary
 
 TEXTURES = 256  # in each atlas
+CLOUDS = range(0, TEXTURES, len(TRAINING_FAMILIES))  # plain noise in either atlas
 _LEVELS = 6
 _SEEDS = {Vocabulary.TRAINING: 20260101, Vocabulary.HELD_OUT: 20260202}
 

@@ -35,6 +35,17 @@ def test_the_movie_decodes_to_the_frames_at_their_times(clip: RenderedClip, tmp_
     assert np.abs(decoded.astype(float) - clip.images).mean() < 6
 
 
+def test_stronger_compression_takes_fewer_bytes_and_leaves_the_truth(
+    clip: RenderedClip, tmp_path: Path
+) -> None:
+    fine, coarse = (write_clip(clip, tmp_path, f"crf-{crf}", crf=crf) for crf in (8, 38))
+    assert coarse.stat().st_size < 0.7 * fine.stat().st_size
+    truths = [read_truth(path) for path in (fine, coarse)]
+    np.testing.assert_array_equal(truths[0].depth, truths[1].depth)
+    losses = [np.abs(truth.images.astype(float) - clip.images).mean() for truth in truths]
+    assert losses[0] < losses[1]
+
+
 def test_players_can_start_before_the_end_of_the_file(clip: RenderedClip, tmp_path: Path) -> None:
     content = write_clip(clip, tmp_path, "one").read_bytes()
     assert content.index(b"moov") < content.index(b"mdat")

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from easi3r.synthetic import RenderedClip, SceneSettings, render, sample_scene
+from easi3r.synthetic import MoverSettings, RenderedClip, SceneSettings, render, sample_scene
 
 SMALL = SceneSettings(frames=4, height=48, width=64)
 SEEDS = st.integers(0, 400_000)
@@ -67,6 +68,26 @@ def test_moving_points_follow_their_solid(seed: int) -> None:
             assert (z >= nearest * 0.97).mean() > 0.98
 
 
+def test_stretching_solids_are_followed_too() -> None:
+    """Points of a solid whose map is no rotation land on the same solid in another frame."""
+    lively = SMALL.model_copy(update={"movers": MoverSettings(visible=(2, 4))})
+    checked = 0
+    for seed in range(20):
+        clip = render(sample_scene(seed, lively))
+        for solid in np.flatnonzero(clip.moving):
+            carry = clip.solid_to_world[1, solid] @ np.linalg.inv(clip.solid_to_world[0, solid])
+            lengths = np.linalg.svd(carry[:3, :3], compute_uv=False)
+            points = clip.point_map[0][clip.solid[0] == solid] @ carry[:3, :3].T + carry[:3, 3]
+            if lengths[0] < 1.02 or len(points) < 20:
+                continue
+            column, row, z = inner_pixels(clip, points, frame=1)
+            nearest, farthest = depth_around(clip, column, row, frame=1)
+            seen = z < farthest * 1.01  # what nothing else hides now
+            assert (z >= nearest * 0.99)[seen].mean() > 0.95
+            checked += int(seen.sum())
+    assert checked > 200
+
+
 def inner_pixels(
     clip: RenderedClip, points: np.ndarray, frame: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -123,3 +144,13 @@ def test_selected_frames_are_the_same_frames() -> None:
     whole, part = render(scene), render(scene.select([1, 3]))
     np.testing.assert_array_equal(part.depth, whole.depth[[1, 3]])
     np.testing.assert_array_equal(part.solid, whole.solid[[1, 3]])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("seed", range(4))
+def test_a_gpu_renders_the_same_truth(seed: int) -> None:
+    scene = sample_scene(seed, SMALL)
+    host, device = render(scene), render(scene, "cuda")
+    assert (host.solid == device.solid).mean() > 0.999
+    same = host.solid == device.solid
+    np.testing.assert_allclose(host.depth[same], device.depth[same], rtol=1e-3)
