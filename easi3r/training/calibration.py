@@ -1,10 +1,11 @@
 """How much each piece of evidence says about motion, fitted on scenes that training may see.
 
-`python -m easi3r.evaluation.calibration --weights W.safetensors` writes what it finds into the
+`python -m easi3r.training.calibration --weights W.safetensors` writes what it finds into the
 weights' own file, so that their hash covers it. The benchmark's clips (other seeds, textures and
 shapes) take no part.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -15,15 +16,15 @@ from tempfile import TemporaryDirectory
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Bool, Float32
+import typer
+from jaxtyping import Bool
 from sklearn.linear_model import LogisticRegression
 
-from easi3r.config import MotionCalibration, Settings
-from easi3r.evaluation.masks import score_masks
+from easi3r.config import MotionCalibration, Settings, WeightDefaults
 from easi3r.evaluation.benchmark import read_frames, truth_of
-from easi3r.model import load_checkpoint
-from easi3r.motion import combined_score, features
-from easi3r.motion.combination import MotionEvidence
+from easi3r.evaluation.masks import score_masks
+from easi3r.model import load_checkpoint, save_checkpoint
+from easi3r.motion import MotionEvidence, combined_score, features
 from easi3r.pipeline import examine_frames
 from easi3r.synthetic import (
     CameraKind,
@@ -34,6 +35,7 @@ from easi3r.synthetic import (
     sample_scene,
     write_clip,
 )
+from easi3r.training.losses import MATCH_HEAD, MATCH_LAYERS
 
 FIRST_SEED = 9_990_000_000  # of training's seeds, those that no run of fewer than 999 has
 FRAMES = 14
@@ -123,3 +125,45 @@ def _best_threshold(clips: Sequence[KnownClip], fitted: MotionCalibration) -> fl
         return bool(np.mean(still) <= _MOST_FALSE), float(np.mean([j.jaccard_mean for j in judged]))
 
     return float(max(_THRESHOLDS, key=lambda threshold: agreement(float(threshold))))
+
+
+def examine_clips(
+    count: int, weights: str, settings: Settings, processes: int
+) -> Iterator[KnownClip]:
+    """Evidence of the first calibration clips, as they come."""
+    context = get_context("spawn")
+    with ProcessPoolExecutor(processes, context) as executor:
+        futures = [executor.submit(examine_clip, n, weights, settings) for n in range(count)]
+        for future in futures:
+            yield future.result()
+
+
+def calibrate(
+    weights: Path,
+    clips: int = 48,
+    flow_weight: float = 5.0,
+    processes: int = 2,
+) -> None:
+    """Calibrates the combined cue of nano-like weights and writes it into their file.
+
+    The match cue reads the attention that training supervises.
+    """
+    recommended = WeightDefaults(
+        cue="flow", match_layers=MATCH_LAYERS, match_heads=(MATCH_HEAD,), flow_weight=flow_weight
+    )
+    settings = Settings().completed(recommended)
+    known = []
+    start = time.monotonic()
+    for clip in examine_clips(clips, str(weights), settings, processes):
+        known.append(clip)
+        left = (time.monotonic() - start) / len(known) * (clips - len(known)) / 60
+        print(f"{len(known)} of {clips} clips, {left:.0f} min left", flush=True)
+    calibration = fit(known)
+    chosen = recommended.model_copy(update={"cue": "combined", "calibration": calibration})
+    loaded = load_checkpoint(str(weights))
+    save_checkpoint(weights, loaded.network, loaded.licence, chosen)
+    print(chosen.model_dump_json(indent=2))
+
+
+if __name__ == "__main__":
+    typer.run(calibrate)
