@@ -17,14 +17,15 @@ import cv2
 import numpy as np
 import torch
 import typer
-from jaxtyping import Bool
+from jaxtyping import Bool, Float32
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from easi3r.config import MotionCalibration, Settings, WeightDefaults
 from easi3r.evaluation.benchmark import read_frames, truth_of
 from easi3r.evaluation.masks import score_masks
 from easi3r.model import load_checkpoint, save_checkpoint
-from easi3r.motion import MotionEvidence, combined_score, features
+from easi3r.motion import MotionEvidence, features, likely_mask, probability
 from easi3r.pipeline import examine_frames
 from easi3r.synthetic import (
     CameraKind,
@@ -42,7 +43,8 @@ FRAMES = 14
 _SIZES = ((240, 320), (180, 320), (240, 320), (320, 240))
 _MOST_FALSE = 0.01  # share of a still clip's pixels that may be called moving
 _PIXELS_PER_CLIP = 4000
-_THRESHOLDS = np.arange(0.3, 0.96, 0.025)
+_LOGITS = np.arange(-3.0, 2.1, 0.5)  # of thresholds that are tried
+_STILL_SHARE = 0.25  # weight of still clips' JM in the choice of thresholds
 
 
 @dataclass(frozen=True)
@@ -87,10 +89,11 @@ def examine_clip(number: int, weights: str, settings: Settings) -> KnownClip:
 
 
 def fit(clips: Sequence[KnownClip]) -> MotionCalibration:
-    """A logistic model of the features, and the threshold that serves these clips best.
+    """A logistic model of the features, and the two thresholds that serve these clips best.
 
-    The threshold maximises the mean JM over all clips, still ones included (there only an empty
-    mask counts), among those that call at most `_MOST_FALSE` of the still clips' pixels moving.
+    The thresholds maximise the mean JM, still clips (there only an empty mask counts) weighing a
+    quarter, among those that call at most `_MOST_FALSE` of the still
+    clips' pixels moving.
 
     Raises:
         ValueError: no clip has movers, or none is still.
@@ -108,23 +111,37 @@ def fit(clips: Sequence[KnownClip]) -> MotionCalibration:
     values, moving = np.concatenate(rows), np.concatenate(labels)
     spread = values.std(axis=0) + 1e-6
     model = LogisticRegression(max_iter=1000).fit(values / spread, moving)
-    fitted = MotionCalibration(
-        coefficients=tuple((model.coef_[0] / spread).tolist()),
-        intercept=float(model.intercept_[0]),
-        threshold=0.5,
-    )
-    return fitted.model_copy(update={"threshold": _best_threshold(clips, fitted)})
+    candidates = [
+        MotionCalibration(
+            coefficients=tuple((model.coef_[0] / spread).tolist()),
+            intercept=float(model.intercept_[0]),
+            threshold=float(expit(low)),
+            certain=float(expit(high)),
+        )
+        for low in _LOGITS
+        for high in _LOGITS
+        if high >= low
+    ]
+    scores = [probability(clip.evidence, candidates[0]) for clip in clips]
+    return max(candidates, key=lambda candidate: _agreement(clips, scores, candidate))
 
 
-def _best_threshold(clips: Sequence[KnownClip], fitted: MotionCalibration) -> float:
-    scores = [combined_score(clip.evidence, fitted).score for clip in clips]
-
-    def agreement(threshold: float) -> tuple[bool, float]:
-        judged = [score_masks(s > threshold, s, c.moving) for s, c in zip(scores, clips)]
-        still = [one.false_positive_share for one, c in zip(judged, clips) if not c.moving.any()]
-        return bool(np.mean(still) <= _MOST_FALSE), float(np.mean([j.jaccard_mean for j in judged]))
-
-    return float(max(_THRESHOLDS, key=lambda threshold: agreement(float(threshold))))
+def _agreement(
+    clips: Sequence[KnownClip],
+    scores: Sequence[Float32[np.ndarray, "frames height width"]],
+    calibration: MotionCalibration,
+) -> tuple[bool, float]:
+    """Whether still clips stay almost still, and the weighed mean JM of both kinds of clip."""
+    moving, still, false = [], [], []
+    for clip, score in zip(clips, scores, strict=True):
+        judged = score_masks(likely_mask(score, calibration), score, clip.moving)
+        if clip.moving.any():
+            moving.append(judged.jaccard_mean)
+        else:
+            still.append(judged.jaccard_mean)
+            false.append(judged.false_positive_share)
+    share = _STILL_SHARE * np.mean(still) + (1 - _STILL_SHARE) * np.mean(moving)
+    return bool(np.mean(false) <= _MOST_FALSE), float(share)
 
 
 def examine_clips(
