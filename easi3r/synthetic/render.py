@@ -11,7 +11,7 @@ from easi3r.synthetic.sensor import develop
 from easi3r.synthetic.shading import shade
 from easi3r.synthetic.trace import ROOM_FACES, trace
 
-_RAYS_PER_PASS = {"cpu": 2**16}  # what one pass touches then stays within a CPU's cache
+_RAYS_PER_PASS = 2**16  # what one pass touches then stays within a CPU's cache
 _RAYS_PER_GPU_PASS = 2**22
 
 
@@ -60,7 +60,8 @@ def render(scene: Scene, device: str | torch.device = "cpu") -> RenderedClip:
     instants = scene.sensor.instants_of(scene.times)
     middle = instants.shape[1] // 2
     per_frame = instants.shape[1] * height * width
-    frames = max(1, _RAYS_PER_PASS.get(device.type, _RAYS_PER_GPU_PASS) // per_frame)
+    rays = _RAYS_PER_PASS if device.type == "cpu" else _RAYS_PER_GPU_PASS
+    frames = max(1, rays // per_frame)
     noise = torch.Generator(device).manual_seed(scene.seed)
     images: list[np.ndarray] = []
     depths: list[np.ndarray] = []
