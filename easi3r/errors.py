@@ -46,6 +46,12 @@ class SettingsError(PermanentError):
     reason = "settings"
 
 
+class MissingPackageError(PermanentError):
+    """A package that only some commands need is not installed."""
+
+    reason = "missing_package"
+
+
 class SourceError(PermanentError):
     """A collection cannot be listed: no such folder, an empty glob, a malformed manifest."""
 

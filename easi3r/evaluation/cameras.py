@@ -4,13 +4,18 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from evo.core.metrics import RPE, PoseRelation
-from evo.core.trajectory import PosePath3D
 from jaxtyping import Float32, Float64, Int64
 
-from easi3r.errors import DegenerateGeometryError
+from easi3r.errors import DegenerateGeometryError, MissingPackageError
 from easi3r.geometry import invert_rigid
 from easi3r.geometry.trajectory import align_path, trajectory_error
+
+try:
+    from evo.core.metrics import RPE, PoseRelation
+    from evo.core.trajectory import PosePath3D
+except ModuleNotFoundError as error:
+    remedy = "Install it: pip install 'easi3r[evaluation]'"
+    raise MissingPackageError("evaluation", f"needs the package {error.name}", remedy) from error
 
 BASELINE_SHARE = 0.02
 """Two cameras closer than this share of the scene's median depth have no direction between them:

@@ -151,6 +151,7 @@ def figure_named(key: str) -> Figure:
 
 BASELINES = (
     "all dynamic", "empty masks", "frame difference", "flow vs homography",
+    "flow vs homography, wide",
     STATIC_CAMERA, "constant velocity", "constant depth",
 )  # fmt: skip
 """Methods that use no network."""
