@@ -145,7 +145,7 @@ class ClipSteps:
         attention = smooth_over_clusters(dynamic_map(result.statistics), self.clusters)
         return MotionEvidence(
             attention=attention.float().cpu().numpy(),
-            flow=flow_evidence(self.flow, found),
+            flow=flow_evidence(self.frames.images, self.flow, found),
             match=match_evidence(self.matches, self.graph.edges, found),
         )
 

@@ -110,26 +110,24 @@ def likely_mask(
     return apply_hysteresis_threshold(score, calibration.threshold, calibration.certain)
 
 
-def features(evidence: MotionEvidence) -> Float32[np.ndarray, "frames height width 8"]:
+def features(evidence: MotionEvidence) -> Float32[np.ndarray, "frames height width 9"]:
     """What the logistic model weighs, per pixel.
 
-    Logarithms of 1 + flow residual: tolerant and strict, each there and averaged over the
-    neighbourhood; the share of pairs that see the pixel; attention; log of 1 + match residual, and
-    that weighed by its certainty.
+    Logarithms of 1 + residual, 1 + strict residual and 1 + worse look of the flow, each there and
+    averaged over the neighbourhood; the share of pairs that see the pixel; attention; and the
+    logarithm of 1 + residual of the matches.
     """
-    flow, match = evidence.flow, evidence.match
+    flow = evidence.flow
     height, width = flow.residual.shape[1:]
-    tolerant, strict = np.log1p(flow.residual), np.log1p(flow.strict_residual)
-    tokens = np.log1p(match.residual)
+    of_flow = [
+        np.log1p(values) for values in (flow.residual, flow.strict_residual, flow.worse_look)
+    ]
     maps = [
-        tolerant,
-        _nearby(tolerant, flow.seen),
-        strict,
-        _nearby(strict, flow.seen),
+        *of_flow,
+        *(_nearby(values) for values in of_flow),
         flow.seen,
         _upsampled(evidence.attention, height, width),
-        _upsampled(tokens, height, width),
-        _upsampled(tokens * match.certain, height, width),
+        _upsampled(np.log1p(evidence.match.residual), height, width),
     ]
     return np.stack(maps, axis=-1).astype(np.float32)
 
@@ -152,13 +150,7 @@ def _squashed(residual: np.ndarray, middle: float) -> np.ndarray:
 
 def _nearby(
     values: Float32[np.ndarray, "frames height width"],
-    weight: Float32[np.ndarray, "frames height width"],
 ) -> Float32[np.ndarray, "frames height width"]:
-    """Weighted mean over a square around each pixel; 0 where nothing around has weight."""
+    """Mean over a square around each pixel."""
     side = 1 + 2 * max(1, round(NEIGHBOURHOOD * np.hypot(*values.shape[1:]) / 2))
-
-    def averaged(maps: np.ndarray) -> np.ndarray:
-        return np.stack([cv2.blur(one, (side, side)) for one in maps])
-
-    total = averaged(weight)
-    return averaged(values * weight) / np.maximum(total, 1e-6)
+    return np.stack([cv2.blur(one, (side, side)) for one in values])

@@ -3,13 +3,16 @@
 MonST3R (arXiv 2410.03825, section 4.2) compares the flow with that of the estimated depth. Depths
 of a small network are off by tens of percent, and a depth in error is not a motion, so here any
 depth within a factor explains a flow: the distance is that to a piece of the epipolar line.
+
+On a plain surface flow is a guess, and a guess that disagrees proves nothing. So the images are
+asked too: whether the place that the scene explains looks any worse than the one flow found.
 """
 
-import warnings
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Bool, Float32, Float64, UInt8
 
 from easi3r.geometry import backproject, invert_rigid, pixel_grid, project, transform_points
 from easi3r.types import OpticalFlow, Reconstruction
@@ -28,51 +31,67 @@ MOST = 50.0
 """Residuals end here, in units of the expected error: beyond it all are alike."""
 
 
+GREY_NOISE = 4.0
+"""Grey levels of 255 by which the same surface differs between two frames."""
+
+
 @dataclass(frozen=True)
 class FlowEvidence:
-    """What the flows of each pixel say, over the pairs in which it is consistent.
+    """What the flows of each pixel say: medians over the pairs in which it is consistent.
+
+    Over all pairs where it is consistent in none: fast movers are, and what leaves the image.
 
     Attributes:
-        residual: median distance from what any depth within `DEPTH_FACTOR` explains, in units of
-            the flow's expected error, 0..`MOST`; 0 where no pair saw the pixel.
+        residual: distance from what any depth within `DEPTH_FACTOR` explains, in units of the
+            flow's expected error, 0..`MOST`.
         strict_residual: the same with the estimated depth alone.
+        worse_look: by how much the explained place looks less like the pixel than the place that
+            flow found, in units of `GREY_NOISE`, 0..`MOST`.
         seen: share of the pairs that start at the frame in which the pixel is consistent.
     """
 
     residual: Float32[np.ndarray, "frames height width"]
     strict_residual: Float32[np.ndarray, "frames height width"]
+    worse_look: Float32[np.ndarray, "frames height width"]
     seen: Float32[np.ndarray, "frames height width"]
 
 
-def flow_evidence(flow: OpticalFlow, reconstruction: Reconstruction) -> FlowEvidence:
+def flow_evidence(
+    images: UInt8[np.ndarray, "frames height width 3"],
+    flow: OpticalFlow,
+    reconstruction: Reconstruction,
+) -> FlowEvidence:
     """Compare the flows with a reconstruction of the same frames.
 
-    A frame from which no flow starts has nothing seen.
+    A frame from which no flow starts has nothing seen, and no residual.
     """
-    residual, strict, seen = (np.zeros(reconstruction.depth.shape, np.float32) for _ in range(3))
+    shape = reconstruction.depth.shape
+    residual, strict, look, seen = (np.zeros(shape, np.float32) for _ in range(4))
+    grey = _even_grey(images)
     for frame in range(len(residual)):
         numbers = np.flatnonzero(flow.edges[:, 0] == frame)
         if not len(numbers):
             continue
-        consistent = flow.consistent[numbers]
-        distances = [
-            _distances(flow.flow[number], reconstruction, frame, int(flow.edges[number, 1]))
+        compared = [
+            _compare(grey, flow.flow[number], reconstruction, frame, int(flow.edges[number, 1]))
             for number in numbers
         ]
-        tolerant, exact = np.stack(distances, axis=1)
-        residual[frame] = _median_where(consistent, tolerant)
-        strict[frame] = _median_where(consistent, exact)
+        consistent = flow.consistent[numbers]
+        used = consistent | ~consistent.any(axis=0)
+        medians = [_median_where(used, values) for values in np.stack(compared, axis=1)]
+        residual[frame], strict[frame], look[frame] = medians
         seen[frame] = consistent.mean(axis=0)
-    return FlowEvidence(residual, strict, seen)
+    return FlowEvidence(residual, strict, look, seen)
 
 
-def _distances(
+def _compare(
+    grey: Float32[np.ndarray, "frames height width"],
     flow: Float32[np.ndarray, "height width 2"],
     found: Reconstruction,
     first: int,
     second: int,
-) -> Float64[np.ndarray, "2 height width"]:
-    """Of a flow's ends from the epipolar segment and from the point of the estimated depth."""
+) -> Float64[np.ndarray, "3 height width"]:
+    """Of each pixel: its residual, strict residual and worse look in one pair."""
     depth = found.depth[first].astype(np.float64)
     shape = depth.shape
     ends = pixel_grid(*shape) + flow
@@ -89,18 +108,38 @@ def _distances(
     along, way = far - near, ends - near
     length = np.square(along).sum(-1)
     share = (along * way).sum(-1) / np.maximum(length, 1e-12)
-    closest = near + np.clip(share, 0, 1)[..., None] * along
+    explained = near + np.clip(share, 0, 1)[..., None] * along
     expected = NOISE_PX + NOISE_SHARE * np.linalg.norm(flow, axis=-1)
-    return np.stack(
-        [np.linalg.norm(ends - place, axis=-1) / expected for place in (closest, middle)]
+    off = [np.linalg.norm(ends - place, axis=-1) / expected for place in (explained, middle)]
+    by_scene, by_flow = (_look(grey[first], grey[second], place) for place in (explained, ends))
+    return np.stack([*off, np.maximum(by_scene - by_flow, 0) / GREY_NOISE])
+
+
+def _even_grey(
+    images: UInt8[np.ndarray, "frames height width 3"],
+) -> Float32[np.ndarray, "frames height width"]:
+    """Brightness, each frame at the median brightness of the clip: exposure is no motion."""
+    grey = np.stack([cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in images])
+    medians = np.median(grey, axis=(1, 2), keepdims=True)
+    return (grey * (np.median(grey) / np.maximum(medians, 1))).astype(np.float32)
+
+
+def _look(
+    here: Float32[np.ndarray, "height width"],
+    there: Float32[np.ndarray, "height width"],
+    place: Float64[np.ndarray, "height width 2"],
+) -> Float32[np.ndarray, "height width"]:
+    """How much 3x3 pixels differ from those at a place in the other image, grey levels."""
+    at = np.clip(place, -1, (here.shape[1], here.shape[0])).astype(np.float32)
+    seen = cv2.remap(
+        there, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
+    return cv2.blur(np.abs(here - seen), (3, 3))
 
 
 def _median_where(
-    used: np.ndarray, values: Float64[np.ndarray, "flows height width"]
+    used: Bool[np.ndarray, "flows height width"], values: Float64[np.ndarray, "flows height width"]
 ) -> Float32[np.ndarray, "height width"]:
-    """Median over the flows in use, at most `MOST`; 0 where none is."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # of pixels that no flow sees
-        median = np.nanmedian(np.where(used, values, np.nan), axis=0)
-    return np.clip(np.nan_to_num(median, nan=0.0), 0, MOST).astype(np.float32)
+    """Median over the flows in use, of which each pixel has one at least; at most `MOST`."""
+    median = np.nanmedian(np.where(used, values, np.nan), axis=0)
+    return np.minimum(median, MOST).astype(np.float32)

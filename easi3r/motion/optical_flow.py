@@ -47,7 +47,7 @@ class DISFlow:
             finds nothing in them.
     """
 
-    min_side_px: int = 128
+    min_side_px: int = 192
 
     def __call__(
         self,

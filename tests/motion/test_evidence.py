@@ -31,6 +31,9 @@ EDGES = np.array([[0, 1], [1, 0], [1, 2], [2, 1], [0, 2], [2, 0]], np.int64)
 PATCH_THAT_MOVES = (slice(16, 32), slice(24, 40))  # rows, columns; whole tokens
 
 
+IMAGES = np.full((3, HEIGHT, WIDTH, 3), 90, np.uint8)
+
+
 def reconstruction(depth_error: float = 1.0) -> Reconstruction:
     """Three cameras that step sideways by 0.2 before a slanted surface about 4 away."""
     poses = np.tile(np.eye(4), (3, 1, 1))
@@ -71,14 +74,14 @@ def moving_pixels() -> np.ndarray:
 
 def test_flow_of_a_still_scene_leaves_no_residual() -> None:
     flow = OpticalFlow(EDGES, rigid_flow(), np.ones((6, HEIGHT, WIDTH), bool))
-    found = flow_evidence(flow, reconstruction())
+    found = flow_evidence(IMAGES, flow, reconstruction())
     assert found.residual.max() < 0.02
     assert found.strict_residual.max() < 0.02
     np.testing.assert_array_equal(found.seen, 1.0)
 
 
 def test_what_moves_across_the_epipolar_lines_stands_out() -> None:
-    found = flow_evidence(flow_with_mover(), reconstruction())
+    found = flow_evidence(IMAGES, flow_with_mover(), reconstruction())
     moving = moving_pixels()
     assert found.residual[moving].min() > 4
     assert found.residual[~moving].max() < 0.02
@@ -87,7 +90,7 @@ def test_what_moves_across_the_epipolar_lines_stands_out() -> None:
 @pytest.mark.parametrize("error", [0.75, 1.35])
 def test_a_wrong_depth_is_no_motion_but_for_the_strict_residual(error: float) -> None:
     flow = OpticalFlow(EDGES, rigid_flow(), np.ones((6, HEIGHT, WIDTH), bool))
-    found = flow_evidence(flow, reconstruction(error))
+    found = flow_evidence(IMAGES, flow, reconstruction(error))
     assert found.residual.max() < 0.1
     assert found.strict_residual.min() > 0.5
 
@@ -95,11 +98,33 @@ def test_a_wrong_depth_is_no_motion_but_for_the_strict_residual(error: float) ->
 def test_inconsistent_flow_is_not_evidence() -> None:
     flow = flow_with_mover()
     flow.consistent[(slice(None), *PATCH_THAT_MOVES)] = False
-    found = flow_evidence(flow, reconstruction())
+    found = flow_evidence(IMAGES, flow, reconstruction())
     moving = moving_pixels()
     np.testing.assert_array_equal(found.seen[moving], 0.0)
-    np.testing.assert_array_equal(found.residual[moving], 0.0)
     np.testing.assert_array_equal(found.seen[~moving], 1.0)
+    assert found.residual[moving].min() > 4  # the only flows there are
+
+
+def test_one_consistent_flow_outweighs_the_others() -> None:
+    flow = flow_with_mover()
+    flow.flow[0] = rigid_flow()[0]
+    flow.consistent[4, *PATCH_THAT_MOVES] = False  # from frame 0: only that to frame 1 is left
+    found = flow_evidence(IMAGES, flow, reconstruction())
+    assert found.residual[0].max() < 0.02
+
+
+def test_a_place_looks_worse_only_where_there_is_something_to_see() -> None:
+    """The rest of the image has a texture that goes with the surface; a plain one tells nothing."""
+    plain = flow_evidence(IMAGES, flow_with_mover(), reconstruction())
+    assert plain.worse_look.max() == 0
+    rows = np.arange(HEIGHT)[:, None]
+    striped = np.broadcast_to(128 + 100 * np.sin(rows), (HEIGHT, WIDTH)).astype(np.uint8)
+    images = np.repeat(np.stack([striped] * 3)[..., None], 3, axis=-1)
+    images[1, 19:35, 24:40] = images[0, 16:32, 24:40]  # the patch moves 3 pixels a frame
+    images[2, 22:38, 24:40] = images[0, 16:32, 24:40]
+    seen = flow_evidence(images, flow_with_mover(), reconstruction()).worse_look
+    assert np.median(seen[0, 18:30, 26:38]) > 5
+    assert np.median(seen[0, :12]) == 0
 
 
 def matches(shift_tokens: float) -> TokenMatches:
@@ -132,7 +157,7 @@ def evidence() -> MotionEvidence:
     found = reconstruction()
     return MotionEvidence(
         attention=np.zeros(tokens, np.float32),
-        flow=flow_evidence(flow_with_mover(), found),
+        flow=flow_evidence(IMAGES, flow_with_mover(), found),
         match=match_evidence(matches(2.0), EDGES, found),
     )
 
@@ -146,8 +171,8 @@ def test_each_cue_alone_masks_the_mover() -> None:
 
 def test_the_combination_is_a_logistic_model_of_the_features() -> None:
     values = features(evidence())
-    assert values.shape == (3, HEIGHT, WIDTH, 8)
-    coefficients = (2.0, 0.0, 0.0, 0.0, 0.5, 0.0, 1.0, 0.0)
+    assert values.shape == (3, HEIGHT, WIDTH, 9)
+    coefficients = (2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5, 0.0, 1.0)
     calibration = MotionCalibration(
         coefficients=coefficients, intercept=-3.0, threshold=0.6, certain=0.6
     )
@@ -162,7 +187,7 @@ def test_the_combination_needs_its_calibration() -> None:
     with pytest.raises(SettingsError, match="calibration"):
         combined_score(evidence(), None)
     short = MotionCalibration(coefficients=(1.0,), intercept=0.0, threshold=0.5, certain=0.5)
-    with pytest.raises(SettingsError, match="1 coefficients for 8"):
+    with pytest.raises(SettingsError, match="1 coefficients for 9"):
         combined_score(evidence(), short)
 
 
@@ -173,7 +198,7 @@ def test_what_is_likely_moves_only_next_to_what_is_certain() -> None:
     residual[1, 10, 12] = 20.0  # certain, and touches the first frame's in time
     residual[0, 30, 30:34] = 3.0  # never certain
     flow = replace(chosen.flow, residual=residual)
-    coefficients = (1.0, *[0.0] * 7)
+    coefficients = (1.0, *[0.0] * 8)
     calibration = MotionCalibration(
         coefficients=coefficients, intercept=-2.0, threshold=0.3, certain=0.7
     )
