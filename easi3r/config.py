@@ -83,13 +83,20 @@ class MotionCalibration(_Frozen):
     """How much each piece of evidence says that a pixel moves: a logistic model.
 
     Fitted to the weights it is stored with, on training scenes (docs/nano.md). Coefficients of the
-    features of `easi3r.motion.combination.features`, in that order; a pixel whose probability
-    exceeds `threshold` moves.
+    features of `easi3r.motion.combination.features`, in that order. Pixels whose probability
+    exceeds `threshold` move where they touch, in space or time, one that exceeds `certain`.
     """
 
     coefficients: tuple[float, ...]
     intercept: float
     threshold: Annotated[float, Field(gt=0, lt=1)]
+    certain: Annotated[float, Field(gt=0, lt=1)]
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "MotionCalibration":
+        if self.certain < self.threshold:
+            raise ValueError("certain must not be below threshold")
+        return self
 
 
 Cue = Literal["attention", "flow", "match", "combined"]

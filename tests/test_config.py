@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from easi3r.config import Settings
+from easi3r.config import MotionCalibration, Settings, WeightDefaults
 from easi3r.errors import SettingsError
+
+SWAPPED = {"coefficients": [1.0], "intercept": 0.0, "threshold": 0.7, "certain": 0.6}
 
 
 @pytest.mark.parametrize(
@@ -19,6 +21,8 @@ from easi3r.errors import SettingsError
         ({"alignment": {"max_steps": 0}}, "alignment.max_steps"),
         ({"alignment": {"stepz": 3}}, "alignment.stepz"),
         ({"store": {"mantissa_bits": 24}}, "store.mantissa_bits"),
+        ({"motion": {"cue": "guess"}}, "motion.cue"),
+        ({"motion": {"calibration": SWAPPED}}, "motion.calibration"),
     ],
 )
 def test_a_bad_setting_is_named_with_its_value(values: dict, named: str) -> None:
@@ -47,6 +51,8 @@ def test_the_digest_leaves_the_weights_to_the_result_id() -> None:
         {"graph": {"window": 4}},
         {"model": {"precision": "bfloat16"}},
         {"segmentation": {"clusters": 32}},
+        {"motion": {"cue": "flow"}},
+        {"alignment": {"flow_weight": 0.5}},
         {"alignment": {"shared_focal": False}},
         {"store": {"mantissa_bits": 10}},
     ],
@@ -59,3 +65,25 @@ def test_json_round_trip_keeps_the_digest() -> None:
     chosen = Settings.parse({"sampling": {"clip_frames": 12, "rate_hz": 7.5}})
     assert Settings.model_validate_json(chosen.model_dump_json()) == chosen
     assert Settings.model_validate_json(chosen.model_dump_json()).digest == chosen.digest
+
+
+def test_weights_fill_only_what_is_left_to_them() -> None:
+    calibration = MotionCalibration(coefficients=(1.0,), intercept=0.0, threshold=0.4, certain=0.6)
+    weights = WeightDefaults(
+        cue="combined", calibration=calibration, match_heads=(0,), flow_weight=5.0
+    )
+    open_ones = Settings().completed(weights)
+    assert open_ones.motion.cue == "combined"
+    assert open_ones.motion.calibration == calibration
+    assert open_ones.motion.match_heads == (0,)
+    assert open_ones.alignment.flow_weight == 5.0
+    given = Settings.parse({"motion": {"cue": "attention"}, "alignment": {"flow_weight": 0.0}})
+    assert given.completed(weights).motion.cue == "attention"
+    assert given.completed(weights).alignment.flow_weight == 0.0
+    assert open_ones.completed(WeightDefaults()) == open_ones
+
+
+def test_published_weights_keep_easi3rs_cue_and_methods_flow_weight() -> None:
+    completed = Settings().completed(WeightDefaults())
+    assert completed.motion.cue == "attention"
+    assert completed.alignment.flow_weight == 0.01

@@ -1,15 +1,17 @@
 """The whole method on frames in memory: shapes, invariances, and failures as our own errors."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from easi3r.config import Settings
+from easi3r.config import Settings, WeightDefaults
 from easi3r.errors import OutOfMemoryError, SettingsError
 from easi3r.model import DUSt3R, load_checkpoint
-from easi3r.pipeline import StageClock, annotate_clip, annotate_frames, select_device
+from easi3r.pipeline import annotate_clip, annotate_frames, examine_frames, select_device
+from easi3r.steps import StageClock
 from easi3r.types import Frames, KnownCameras
 from easi3r.video import plan_clips, probe
 from tests.scenes import write_scenes
@@ -82,12 +84,60 @@ def test_known_cameras_are_kept(network: DUSt3R, frames: Frames) -> None:
     np.testing.assert_allclose(reconstruction.intrinsics, known.intrinsics)
 
 
+CALIBRATION = {
+    "coefficients": (1.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0),
+    "intercept": -3.0,
+    "threshold": 0.3,
+    "certain": 0.6,
+}
+
+
+@pytest.mark.parametrize("cue", ["flow", "match", "combined"])
+def test_cues_of_geometry_mask_pixels(network: DUSt3R, frames: Frames, cue: str) -> None:
+    motion = {"cue": cue, "calibration": CALIBRATION, "match_layers": (0, 1), "match_heads": (0,)}
+    masks, reconstruction = annotate_frames(frames, network, chosen(motion=motion))
+    assert masks.mask.shape == masks.score.shape == frames.images.shape[:3]
+    assert 0 <= masks.score.min() <= masks.score.max() <= 1
+    assert (reconstruction.depth > 0).all()
+
+
+def test_the_combined_cue_asks_for_its_calibration(network: DUSt3R, frames: Frames) -> None:
+    with pytest.raises(SettingsError, match="calibration"):
+        annotate_frames(frames, network, chosen(motion={"cue": "combined"}))
+
+
+def test_an_examination_holds_what_an_annotation_does(frames: Frames) -> None:
+    model = replace(load_checkpoint("nano"), defaults=WeightDefaults())
+    settings = chosen(motion={"calibration": CALIBRATION})
+    masks, reconstruction = annotate_frames(frames, model.network, settings)
+    found = examine_frames(frames, model, settings)
+    assert torch.equal(found.masks.mask, masks.mask)
+    np.testing.assert_array_equal(found.reconstruction.depth, reconstruction.depth)
+    assert [one.name for one in found.cues] == ["attention", "flow", "match", "combined"]
+    assert torch.equal(found.cues[0].masks.mask, masks.mask)
+    assert found.first_reconstruction.depth.shape == reconstruction.depth.shape
+    uncalibrated = examine_frames(frames, model, chosen())
+    assert [one.name for one in uncalibrated.cues] == ["attention", "flow", "match"]
+
+
+def test_what_settings_leave_open_is_as_the_weights_recommend(frames: Frames) -> None:
+    model = replace(load_checkpoint("nano"), defaults=WeightDefaults(cue="flow", flow_weight=1.0))
+    flow = chosen(motion={"cue": "flow"}, alignment={"max_steps": 20, "flow_weight": 1.0})
+    recommended = examine_frames(frames, model, chosen())
+    asked_for = examine_frames(frames, replace(model, defaults=WeightDefaults()), flow)
+    assert torch.equal(recommended.masks.score, asked_for.masks.score)
+    np.testing.assert_array_equal(recommended.reconstruction.depth, asked_for.reconstruction.depth)
+
+
 def test_an_annotation_says_where_it_comes_from(tmp_path: Path) -> None:
     (path,) = write_scenes(tmp_path, count=1, frames=FRAMES)
     settings = chosen(video={"long_side_px": 96})
     model = load_checkpoint("nano")
     (spec,) = plan_clips(probe(str(path)), settings.sampling, settings.video)
     annotation = annotate_clip(spec, model, settings)
+    patch = model.config.patch_size
+    tokens = (FRAMES, *(side // patch for side in annotation.images_shape))
+    assert annotation.dynamic_score.shape == tokens
     assert annotation.provenance.weights_sha256 == model.sha256
     assert annotation.provenance.settings_digest == settings.digest
     completed = settings.completed(model.defaults)

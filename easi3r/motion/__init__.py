@@ -11,7 +11,9 @@ from easi3r.motion.combination import (
     combined_score,
     features,
     flow_score,
+    likely_mask,
     match_score,
+    probability,
 )
 from easi3r.motion.flow_evidence import FlowEvidence, flow_evidence
 from easi3r.motion.match_evidence import MatchEvidence, match_evidence
@@ -29,6 +31,8 @@ __all__ = [
     "features",
     "flow_evidence",
     "flow_score",
+    "likely_mask",
     "match_evidence",
     "match_score",
+    "probability",
 ]

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Float32
+from scipy.special import expit
+from skimage.filters import apply_hysteresis_threshold
 
 from easi3r.config import MotionCalibration
 from easi3r.errors import SettingsError
@@ -40,7 +42,8 @@ class MotionScore:
 
     Attributes:
         score: 0..1, higher where motion is likelier.
-        mask: True where the score exceeds `threshold`.
+        mask: True where the score exceeds `threshold` (and, of the combined cue, touches a place
+            where it is certain).
     """
 
     score: Float32[np.ndarray, "frames height width"]
@@ -68,21 +71,43 @@ def match_score(evidence: MotionEvidence) -> MotionScore:
 
 
 def combined_score(evidence: MotionEvidence, calibration: MotionCalibration | None) -> MotionScore:
-    """The probability that a pixel moves, given all evidence.
+    """The combined cue: the probability that a pixel moves, given all evidence.
 
     Raises:
         SettingsError: no calibration, or one of another number of features.
     """
-    values = features(evidence)
     if calibration is None:
         problem = "the combined cue needs a calibration, and the weights bring none"
         remedy = "Choose the cue attention, flow or match, or give motion.calibration"
         raise SettingsError("motion.cue", problem, remedy)
+    score = probability(evidence, calibration)
+    return MotionScore(score, likely_mask(score, calibration), calibration.threshold)
+
+
+def probability(
+    evidence: MotionEvidence, calibration: MotionCalibration
+) -> Float32[np.ndarray, "frames height width"]:
+    """The logistic model of the features.
+
+    Raises:
+        SettingsError: a calibration of another number of features.
+    """
+    values = features(evidence)
     if len(calibration.coefficients) != values.shape[-1]:
         problem = f"{len(calibration.coefficients)} coefficients for {values.shape[-1]} features"
         raise SettingsError("motion.calibration", problem, "Calibrate again with this version")
-    logit = values @ np.array(calibration.coefficients, np.float32) + calibration.intercept
-    return MotionScore.above(1 / (1 + np.exp(-logit)), calibration.threshold)
+    logit = values @ np.array(calibration.coefficients) + calibration.intercept
+    return expit(logit).astype(np.float32)
+
+
+def likely_mask(
+    score: Float32[np.ndarray, "frames height width"], calibration: MotionCalibration
+) -> Bool[np.ndarray, "frames height width"]:
+    """Likely pixels that touch, in space or time, a chain of likely ones to a certain one.
+
+    A low threshold alone calls still clips moving, a high one alone keeps the core of a mover.
+    """
+    return apply_hysteresis_threshold(score, calibration.threshold, calibration.certain)
 
 
 def features(evidence: MotionEvidence) -> Float32[np.ndarray, "frames height width 8"]:

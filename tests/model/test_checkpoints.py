@@ -18,8 +18,9 @@ from threading import Thread
 import fsspec
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
+from easi3r.config import MotionCalibration, WeightDefaults
 from easi3r.errors import CheckpointError, StorageUnavailableError
 from easi3r.model import DUSt3R, LoadedModel, load_checkpoint, normalise, save_checkpoint
 from easi3r.model.locations import embedded_names
@@ -150,6 +151,29 @@ def test_save_and_load(tmp_path: Path) -> None:
     tied = 3 * 3 * TINY.dpt_channels * sum(TINY.dpt_hook_channels) * 2
     parameters = sum(t.numel() for t in network.state_dict().values()) - tied
     assert path.stat().st_size < 2 * parameters + 60_000
+
+
+def test_recommended_settings_travel_in_the_file_and_its_hash(tmp_path: Path) -> None:
+    network = build(TINY)
+    calibration = MotionCalibration(
+        coefficients=(0.1, -2.0), intercept=-1.0, threshold=0.2, certain=0.7
+    )
+    defaults = WeightDefaults(cue="combined", calibration=calibration, flow_weight=5.0)
+    plain, advised = tmp_path / "plain.safetensors", tmp_path / "advised.safetensors"
+    save_checkpoint(plain, network, "Apache-2.0")
+    save_checkpoint(advised, network, "Apache-2.0", defaults)
+    assert load_checkpoint(str(plain)).defaults == WeightDefaults()
+    loaded = load_checkpoint(str(advised))
+    assert loaded.defaults == defaults
+    assert loaded.sha256 != load_checkpoint(str(plain)).sha256
+
+
+def test_recommended_settings_of_another_version_are_refused(tmp_path: Path) -> None:
+    weights = tmp_path / "w.safetensors"
+    save_checkpoint(weights, build(TINY), "Apache-2.0")
+    save_file(load_file(weights), weights, {"easi3r_defaults": '{"cue": "telepathy"}'})
+    with pytest.raises(CheckpointError, match="recommended settings"):
+        load_checkpoint(str(weights))
 
 
 def test_every_difference_of_the_tensors_is_in_one_error(tmp_path: Path, network: DUSt3R) -> None:

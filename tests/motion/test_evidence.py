@@ -1,5 +1,7 @@
 """Evidence of motion on exact geometry: a slanted surface, one patch of which moves."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -146,7 +148,9 @@ def test_the_combination_is_a_logistic_model_of_the_features() -> None:
     values = features(evidence())
     assert values.shape == (3, HEIGHT, WIDTH, 8)
     coefficients = (2.0, 0.0, 0.0, 0.0, 0.5, 0.0, 1.0, 0.0)
-    calibration = MotionCalibration(coefficients=coefficients, intercept=-3.0, threshold=0.6)
+    calibration = MotionCalibration(
+        coefficients=coefficients, intercept=-3.0, threshold=0.6, certain=0.6
+    )
     found = combined_score(evidence(), calibration)
     logit = values @ np.array(coefficients) - 3
     np.testing.assert_allclose(found.score, 1 / (1 + np.exp(-logit)), rtol=1e-4)
@@ -157,6 +161,23 @@ def test_the_combination_is_a_logistic_model_of_the_features() -> None:
 def test_the_combination_needs_its_calibration() -> None:
     with pytest.raises(SettingsError, match="calibration"):
         combined_score(evidence(), None)
-    short = MotionCalibration(coefficients=(1.0,), intercept=0.0, threshold=0.5)
+    short = MotionCalibration(coefficients=(1.0,), intercept=0.0, threshold=0.5, certain=0.5)
     with pytest.raises(SettingsError, match="1 coefficients for 8"):
         combined_score(evidence(), short)
+
+
+def test_what_is_likely_moves_only_next_to_what_is_certain() -> None:
+    chosen = evidence()
+    residual = np.zeros_like(chosen.flow.residual)
+    residual[0, 10, 10:14] = 3.0
+    residual[1, 10, 12] = 20.0  # certain, and touches the first frame's in time
+    residual[0, 30, 30:34] = 3.0  # never certain
+    flow = replace(chosen.flow, residual=residual)
+    coefficients = (1.0, *[0.0] * 7)
+    calibration = MotionCalibration(
+        coefficients=coefficients, intercept=-2.0, threshold=0.3, certain=0.7
+    )
+    mask = combined_score(replace(chosen, flow=flow), calibration).mask
+    np.testing.assert_array_equal(
+        np.argwhere(mask), [*([0, 10, x] for x in range(10, 14)), [1, 10, 12]]
+    )
