@@ -18,11 +18,13 @@ import typer
 from rich.console import Console
 
 from easi3r.config import Settings
+from easi3r.errors import UnwritableDestinationError
 from easi3r.options import chosen_settings
 
 if TYPE_CHECKING:
     from easi3r.evaluation.requirements import Verdict
     from easi3r.evaluation.results import ClipResult
+    from easi3r.model import LoadedModel
 
 evaluate = typer.Typer(no_args_is_help=True, help="Scores beside baselines, where there is truth.")
 errors = Console(stderr=True)
@@ -56,10 +58,12 @@ def synthetic(
     from easi3r.evaluation.benchmark_clips import Kind, benchmark_clips
     from easi3r.evaluation.report import figures_table, masks_table, verdicts_table
     from easi3r.evaluation.requirements import SYNTHETIC, judge
+    from easi3r.model import load_checkpoint
 
     console = _console()
     settings = chosen_settings(settings_file, {"model": {"weights": weights}})
-    run = _described(settings)  # first: weights that cannot be used are told at once
+    # First, so that weights that cannot be used are told at once.
+    run = _described(load_checkpoint(settings.model.weights, settings.model.sha256), settings)
     chosen = benchmark_clips(clips, frames)
     watched = _watched(run_benchmark(chosen, settings, out / "videos", processes), len(chosen))
     found = {one.name: one for one in watched}
@@ -128,7 +132,7 @@ def real(
         console.print(masks_table([result], f"Masks, {result.name}"))
     if verdicts:
         console.print(verdicts_table(verdicts))
-    _write(results, verdicts, _described(settings), out)
+    _write(results, verdicts, _described(model, settings), out)
     raise typer.Exit(1 if require and not all(one.meets_must for one in verdicts) else 0)
 
 
@@ -148,10 +152,7 @@ def _console() -> Console:
     return console if console.is_terminal else Console(width=_WIDTH)
 
 
-def _described(settings: Settings) -> dict[str, Any]:
-    from easi3r.model import load_checkpoint
-
-    model = load_checkpoint(settings.model.weights, settings.model.sha256)
+def _described(model: "LoadedModel", settings: Settings) -> dict[str, Any]:
     return {
         "weights": model.name,
         "weights_sha256": model.sha256,
@@ -177,13 +178,22 @@ def _watched(results: Iterator["ClipResult"], total: int) -> Iterator["ClipResul
 def _write(
     results: Sequence["ClipResult"], verdicts: Sequence["Verdict"], run: dict[str, Any], out: Path
 ) -> None:
-    """`scores.json`, and a sheet of pictures for each group."""
+    """`scores.json`, and a sheet of pictures for each group.
+
+    Raises:
+        UnwritableDestinationError: one of them cannot be written.
+    """
     from easi3r.evaluation.report import as_json
     from easi3r.viz import save_sheet, truth_sheet
 
     file = out / "scores.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(as_json(results, verdicts, run), indent=1))
+    text = json.dumps(as_json(results, verdicts, run), indent=1, allow_nan=False)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    except OSError as error:
+        remedy = "Give a folder that can be written with --out"
+        raise UnwritableDestinationError(str(file), str(error), remedy) from error
     written = [file]
     for group in dict.fromkeys(one.group for one in results):
         rows = [row for one in results if one.group == group for row in one.pictures]
