@@ -55,12 +55,17 @@ class Batch:
 
 def training_batch(settings: TrainingSettings, step: int) -> Batch:
     """The batch of a step: a pure function of the settings and the step."""
-    first = TRAINING_SEEDS + settings.seed * _SEEDS_PER_RUN + step * settings.scenes_per_step
+    first = first_seed(settings, step)
     scenes = [
         draw_views(sample_scene(seed, settings.scene_settings(step)), seed)
         for seed in range(first, first + settings.scenes_per_step)
     ]
     return make_batch([render(scene) for scene in scenes], settings.model.patch_size)
+
+
+def first_seed(settings: TrainingSettings, step: int) -> int:
+    """Of the scenes of a step; every run has its own ten million seeds."""
+    return TRAINING_SEEDS + settings.seed * _SEEDS_PER_RUN + step * settings.scenes_per_step
 
 
 def draw_views(scene: Scene, seed: int) -> Scene:

@@ -1,0 +1,61 @@
+"""The combined cue's calibration, on evidence whose meaning is known."""
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from easi3r.evaluation.masks import score_masks
+from easi3r.motion import FlowEvidence, MatchEvidence, MotionEvidence, combined_score
+from easi3r.synthetic import sample_scene
+from easi3r.training.batches import first_seed
+from easi3r.training.calibration import FIRST_SEED, KnownClip, calibration_scenes, fit
+from easi3r.training.settings import TrainingSettings
+
+SHAPE = (4, 24, 32)
+MOVER = (slice(None), slice(6, 16), slice(8, 20))
+
+
+def clip(seed: int, moves: bool) -> KnownClip:
+    """Flow that disagrees on the mover, more or less, and noise; attention that sees an object."""
+    rng = np.random.default_rng(seed)
+    residual = rng.exponential(0.4, SHAPE).astype(np.float32)
+    attention = rng.uniform(0, 0.3, (SHAPE[0], 3, 4)).astype(np.float32)
+    attention[:, 1, 1:3] += 0.5  # objects look like movers whether they move or not
+    moving = np.zeros(SHAPE, bool)
+    if moves:
+        moving[MOVER] = True
+        residual[MOVER] += rng.uniform(0.5, 6, (10, 12)).astype(np.float32)
+    flow = FlowEvidence(residual, residual, residual * 0.2, np.ones(SHAPE, np.float32))
+    tokens = np.zeros((SHAPE[0], 3, 4), np.float32)
+    return KnownClip(MotionEvidence(attention, flow, MatchEvidence(tokens, tokens)), moving)
+
+
+def test_it_masks_movers_and_leaves_still_clips_alone() -> None:
+    calibration = fit([clip(seed, moves=seed % 2 == 0) for seed in range(8)])
+    for seed in (100, 101):
+        known = clip(seed, moves=seed == 100)
+        found = combined_score(known.evidence, calibration)
+        scores = score_masks(found.mask, found.score, known.moving)
+        assert scores.false_positive_share < 0.02
+        if known.moving.any():
+            assert scores.auc > 0.95
+            assert scores.jaccard_mean > 0.7
+
+
+def test_it_needs_clips_of_both_kinds() -> None:
+    with pytest.raises(ValueError, match="with movers and clips without"):
+        fit([clip(0, moves=True), clip(1, moves=True)])
+
+
+def test_its_scenes_are_none_that_a_run_trains_on() -> None:
+    last_run = TrainingSettings(seed=999)
+    with pytest.raises(ValidationError):
+        TrainingSettings(seed=last_run.seed + 1)
+    assert first_seed(last_run, step=0) + 10_000_000 <= FIRST_SEED
+
+
+def test_every_fourth_scene_is_still_and_every_fourth_from_a_tripod() -> None:
+    for number, moves in ((0, False), (1, True)):
+        scene = sample_scene(FIRST_SEED + number, calibration_scenes(number))
+        assert bool(scene.moving.any()) == moves
+    assert np.ptp(scene.camera_to_room, axis=0).max() == 0  # that of clip 1
