@@ -107,7 +107,7 @@ class MotionSettings(_Frozen):
 
     `attention`: Easi3R's map (METHOD sections 3 and 4); `flow`: optical flow that the scene's own
     depths and cameras do not explain; `match`: attention's matches that they do not explain;
-    `combined`: all three, weighed by `calibration`. The last three align the scene twice.
+    `combined`: attention and flow, weighed by `calibration`. The last three align the scene twice.
 
     `match_layers`, `match_heads`: of decoder 1, whose attention is read as matches; all if empty.
     """

@@ -172,7 +172,7 @@ def test_each_cue_alone_masks_the_mover() -> None:
 def test_the_combination_is_a_logistic_model_of_the_features() -> None:
     values = features(evidence())
     assert values.shape == (3, HEIGHT, WIDTH, 9)
-    coefficients = (2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5, 0.0, 1.0)
+    coefficients = (2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5, 1.0, -0.5)
     calibration = MotionCalibration(
         coefficients=coefficients, intercept=-3.0, threshold=0.6, certain=0.6
     )
