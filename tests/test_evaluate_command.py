@@ -56,9 +56,14 @@ def test_real_scores_masks_and_poses(shared: Path, tmp_path: Path) -> None:
 def test_required_figures_that_are_missed_end_in_1(shared: Path, tmp_path: Path) -> None:
     folder = shared / "videos" / "rgbd_7scenes"
     arguments = ["evaluate", "real", str(folder), "--frames", "3", "--require"]
-    # A network of 96 pixels cannot place a camera in frames of 32.
+    everything_moves = {
+        "coefficients": [0.0] * 9,
+        "intercept": 5.0,
+        "threshold": 0.1,
+        "certain": 0.1,
+    }
     settings = tmp_path / "settings.json"
-    settings.write_text(json.dumps({"video": {"long_side_px": 32}}))
+    settings.write_text(json.dumps({"motion": {"calibration": everything_moves}}))
     where = ["--settings", str(settings), "--out", str(tmp_path)]
     done = CliRunner().invoke(app, [*arguments, *where])
     assert done.exit_code == 1, done.output
