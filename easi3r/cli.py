@@ -1,10 +1,13 @@
-"""The command line: `easi3r annotate`, `inspect`, `picture`, `models`, `settings`.
+"""The command line: `easi3r plan`, `annotate`, `bench`, `inspect`, `audit`, `query` and more.
 
 Exit codes: 0 if nothing failed; 1 if inputs were quarantined or failed; 2 if the run could not be
-done at all (the message names the input and the remedy).
+done at all (the message names the input and the remedy); 130 if Ctrl-C ended it.
 """
 
+import signal
 import sys
+from contextlib import nullcontext
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -12,10 +15,14 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from easi3r import options
+from easi3r.bench_command import bench
 from easi3r.config import Settings
+from easi3r.consoles import answer_console
 from easi3r.errors import Easi3RError
 from easi3r.evaluate_command import evaluate
-from easi3r.options import chosen_settings
+from easi3r.plan_command import plan
+from easi3r.store_commands import STORE_COMMANDS
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -23,8 +30,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="4D annotation of video: what moves, where the camera is, where every pixel lies.",
 )
+app.command(name="plan")(plan)
+app.command(name="bench")(bench)
 app.add_typer(evaluate, name="evaluate")
-console = Console()
+for command in STORE_COMMANDS:
+    app.command()(command)
+INTERRUPTED = 128 + signal.SIGINT
+console = answer_console()
 errors = Console(stderr=True)
 
 
@@ -44,56 +56,56 @@ def main() -> NoReturn:
 
 @app.command()
 def annotate(
-    source: Annotated[
-        str, typer.Argument(help="A video, folder, glob or manifest; any fsspec URL.")
-    ],
-    destination: Annotated[
-        str, typer.Argument(metavar="DEST", help="The dataset; any fsspec URL.")
-    ],
-    settings: Annotated[
-        Path | None, typer.Option(help="JSON file of settings (see `easi3r settings`).")
-    ] = None,
-    weights: Annotated[
-        str | None, typer.Option(help="Name, .pth, folder, URL or Hugging Face repository.")
-    ] = None,
-    long_side: Annotated[
-        int | None, typer.Option(help="Pixels; default: the weights' own.")
-    ] = None,
-    clip_frames: Annotated[int | None, typer.Option(help="Frames of a clip.")] = None,
-    overlap_frames: Annotated[int | None, typer.Option(help="Shared with the next clip.")] = None,
-    stride: Annotated[int | None, typer.Option(help="Take every n-th frame.")] = None,
-    rate_hz: Annotated[float | None, typer.Option(help="Take this many frames a second.")] = None,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 ..; default: auto.")] = None,
-    keep_broken: Annotated[
-        bool, typer.Option("--keep-broken", help="Keep the frames before a stream breaks.")
-    ] = False,
+    source: options.Source,
+    destination: options.Destination,
+    settings: options.SettingsFile = None,
+    weights: options.Weights = None,
+    long_side: options.LongSide = None,
+    clip_frames: options.ClipFrames = None,
+    overlap_frames: options.OverlapFrames = None,
+    stride: options.Stride = None,
+    rate_hz: options.RateHz = None,
+    device: options.Device = None,
+    keep_broken: options.KeepBroken = False,
+    metrics_port: options.MetricsPort = None,
+    clip_log: options.ClipLog = None,
 ) -> None:
     """Annotate every video of SOURCE into DEST; run it again to continue."""
-    chosen = chosen_settings(
+    chosen = options.annotation_settings(
         settings,
-        {
-            "model": {"weights": weights},
-            "video": {
-                "long_side_px": long_side,
-                "broken_stream": "keep_frames_before_break" if keep_broken else None,
-            },
-            "sampling": {
-                "clip_frames": clip_frames,
-                "overlap_frames": overlap_frames,
-                "frame_stride": stride,
-                "rate_hz": rate_hz,
-            },
-            "execution": {"device": device},
-        },
+        weights=weights,
+        long_side=long_side,
+        clip_frames=clip_frames,
+        overlap_frames=overlap_frames,
+        stride=stride,
+        rate_hz=rate_hz,
+        device=device,
+        keep_broken=keep_broken,
     )
     # Imported here: torch takes seconds, and the other commands do without.
+    from easi3r.clip_log import logged_to
     from easi3r.collection import annotate_collection
-    from easi3r.terminal import TerminalProgress, summary_table
+    from easi3r.interrupts import interrupts_told
+    from easi3r.metrics import served
+    from easi3r.terminal import TerminalProgress, totals, troubles_table
 
-    with TerminalProgress(console) as watcher:
-        summary = annotate_collection(source, destination, chosen, watcher=watcher)
-    console.print(summary_table(summary))
-    raise typer.Exit(0 if summary.succeeded else 1)
+    with (
+        served(metrics_port) if metrics_port else nullcontext(),
+        logged_to(clip_log) if clip_log else nullcontext(),
+        TerminalProgress(console) as watcher,
+        interrupts_told(watcher.interrupted),
+    ):
+        try:
+            record = annotate_collection(source, destination, chosen, watcher=watcher)
+        except KeyboardInterrupt:
+            console.print(
+                "interrupted: what is committed stays; the same command goes on from there"
+            )
+            raise typer.Exit(INTERRUPTED) from None
+    if record.troubles:
+        console.print(troubles_table(record))
+    console.print(totals(record), highlight=False, markup=False, soft_wrap=True)
+    raise typer.Exit(0 if record.succeeded else 1)
 
 
 @app.command()
@@ -102,15 +114,16 @@ def inspect(
     limit: Annotated[int, typer.Option(min=0, help="Rows of each table at most.")] = 20,
 ) -> None:
     """What a dataset holds: clips, frames, weights, licences, quarantine."""
+    from easi3r.store import first_clips, quarantine_records
     from easi3r.store import inspect as inspect_dataset
-    from easi3r.store import open_dataset
     from easi3r.tables import clips_table, quarantine_table
 
-    console.print(str(inspect_dataset(url)), highlight=False, markup=False)
-    dataset = open_dataset(url)
-    console.print(clips_table(dataset.clips, limit))
-    if dataset.quarantined:
-        console.print(quarantine_table(dataset.quarantined, limit))
+    summary = inspect_dataset(url)
+    console.print(str(summary), highlight=False, markup=False)
+    console.print(clips_table(first_clips(url, limit), summary.clips))
+    if summary.quarantined:
+        total = sum(summary.quarantined.values())
+        console.print(quarantine_table([*islice(quarantine_records(url), limit)], total))
 
 
 @app.command()

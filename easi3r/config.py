@@ -52,6 +52,20 @@ class VideoSettings(_Frozen):
     broken_stream: Literal["quarantine", "keep_frames_before_break"] = "quarantine"
 
 
+class ShotSettings(_Frozen):
+    """How cuts between shots are found (PySceneDetect), so that no clip crosses one.
+
+    `threshold` None: the detector's usual one (content: 27, a mean change of hue, saturation and
+    luma in 0..255; adaptive: 3, times the change of the neighbouring frames). Shots of fewer than
+    `sampling.min_frames` sampled frames are merged into the shot before (the first one into the
+    next), so that clips there do cross a cut, or left out and reported.
+    """
+
+    detector: Literal["content", "adaptive"] = "content"
+    threshold: Annotated[float, Field(gt=0)] | None = None
+    short_shots: Literal["merge", "report"] = "merge"
+
+
 class GraphSettings(_Frozen):
     """Which pairs of frames are run (METHOD section 2).
 
@@ -64,12 +78,19 @@ class GraphSettings(_Frozen):
     stride: Annotated[int, Field(ge=1)] = 2
 
 
+Precision = Literal["float32", "bfloat16"]
+
+
 class ModelSettings(_Frozen):
-    """Which network. `weights`: a name (`nano`), path, fsspec URL or Hugging Face repository."""
+    """Which network. `weights`: a name (`nano`), path, fsspec URL or Hugging Face repository.
+
+    `precision`: of the encoder's and decoders' matrix products and attention; None: as the weights
+    recommend. Streams, statistics and heads are float32 either way.
+    """
 
     weights: str = "nano"
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Precision | None = None
 
 
 class SegmentationSettings(_Frozen):
@@ -121,7 +142,7 @@ class MotionSettings(_Frozen):
 class WeightDefaults(_Frozen):
     """What weights recommend where settings leave it to them; stored in the weights' own file.
 
-    Without a recommendation: Easi3R's attention map, and METHOD's weight of optical flow.
+    Without a recommendation: Easi3R's attention map, METHOD's weight of optical flow, float32.
     """
 
     cue: Cue = "attention"
@@ -129,6 +150,7 @@ class WeightDefaults(_Frozen):
     match_layers: tuple[int, ...] = ()
     match_heads: tuple[int, ...] = ()
     flow_weight: Annotated[float, Field(ge=0)] = 0.01
+    precision: Precision = "float32"
 
 
 class AlignmentSettings(_Frozen):
@@ -159,19 +181,30 @@ class StoreSettings(_Frozen):
 
 
 class ExecutionSettings(_Frozen):
-    """How the work is done; never changes what a result means."""
+    """How the work is done; never changes what a result means.
+
+    `pairs_per_batch`: pairs in flight, at most. `memory_budget_bytes` lowers it, clip by clip, to
+    what keeps the projected peak (`easi3r.memory`) within the budget; it covers the weights and all
+    that a clip takes, not the interpreter and its libraries.
+    `attempts` bounds how often reading a video and computing a clip are tried where errors may
+    pass. A destination that does not answer, refuses for now or is full is waited for:
+    `storage_patience_seconds` after it last answered.
+    """
 
     device: str = "auto"
     pairs_per_batch: Annotated[int, Field(ge=1)] = 8
+    memory_budget_bytes: Annotated[int, Field(ge=1)] | None = None
     clips_per_batch: Annotated[int, Field(ge=1)] = 8
     attempts: Annotated[int, Field(ge=1)] = 3
+    storage_patience_seconds: Annotated[float, Field(ge=0)] = 600.0
 
 
 class Settings(_Frozen):
-    """Every setting of a run."""
+    """Every setting of a run. `shots` null: each video is one shot."""
 
     sampling: SamplingSettings = SamplingSettings()
     video: VideoSettings = VideoSettings()
+    shots: ShotSettings | None = None
     graph: GraphSettings = GraphSettings()
     model: ModelSettings = ModelSettings()
     segmentation: SegmentationSettings = SegmentationSettings()
@@ -192,10 +225,11 @@ class Settings(_Frozen):
         except ValidationError as error:
             first = error.errors()[0]
             name = ".".join(str(part) for part in first["loc"]) or "settings"
-            problem = f"{first['msg']} (got {first.get('input')!r})"
-            raise SettingsError(
-                name, problem, "See `easi3r settings --schema` for ranges"
-            ) from error
+            problem = f"{first['msg'].removeprefix('Value error, ')} (got {first.get('input')!r})"
+            remedy = "See `easi3r settings --schema` for names and ranges"
+            if first["type"] == "extra_forbidden":
+                problem = f"there is no such setting (got {first.get('input')!r})"
+            raise SettingsError(name, problem, remedy) from error
 
     def completed(self, weights: WeightDefaults) -> "Settings":
         """The same settings, with what the weights recommend wherever they left it to them."""
@@ -203,10 +237,12 @@ class Settings(_Frozen):
         recommended = weights.model_dump()
         given = {name: value for name, value in motion.items() if value is not None}
         filled = MotionSettings.model_validate({name: recommended[name] for name in motion} | given)
-        alignment = self.alignment
+        alignment, model = self.alignment, self.model
         if alignment.flow_weight is None:
             alignment = alignment.model_copy(update={"flow_weight": weights.flow_weight})
-        return self.model_copy(update={"motion": filled, "alignment": alignment})
+        if model.precision is None:
+            model = model.model_copy(update={"precision": weights.precision})
+        return self.model_copy(update={"motion": filled, "alignment": alignment, "model": model})
 
     @property
     def digest(self) -> str:
@@ -217,4 +253,12 @@ class Settings(_Frozen):
         values = self.model_dump(
             mode="json", exclude={"execution": True, "model": {"weights": True, "sha256": True}}
         )
+        if self.shots is None:  # as before there were shots, so that older results stay valid
+            del values["shots"]
         return digest(values)
+
+    @property
+    def planning_digest(self) -> str:
+        """SHA-256, hex, of what decides which clips a video is cut into."""
+        read = self.model_dump(mode="json", include={"sampling", "shots"})
+        return digest({**read, "broken_stream": self.video.broken_stream})

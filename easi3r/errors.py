@@ -191,6 +191,12 @@ class StorageUnavailableError(TransientError):
     reason = "storage_unavailable"
 
 
+class DestinationFullError(TransientError):
+    """There is no room left where results go; somebody may make some."""
+
+    reason = "destination_full"
+
+
 class OutOfMemoryError(TransientError):
     """The device ran out of memory; smaller batches may pass."""
 
@@ -201,3 +207,9 @@ class WorkerLostError(TransientError):
     """The process that ran a task died under it, again and again."""
 
     reason = "worker_lost"
+
+
+class ClusterLostError(TransientError):
+    """No scheduler answers, or the one that ran the work went away."""
+
+    reason = "cluster_lost"

@@ -1,14 +1,12 @@
 """`easi3r evaluate synthetic` and `easi3r evaluate real FOLDER`: scores where there is truth.
 
-Exit codes: 0 if it ran; 1 if `--require` was given and a figure that must be met is not; 2 if it
-could not run.
+Exit codes: 0 if it ran; 1 if a sequence could not be scored (it is named with its reason), or if
+`--require` was given and a figure that must be met is not; 2 if it could not run.
 """
 
 import json
 import re
-import time
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,10 +14,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from easi3r.config import Settings
-from easi3r.errors import UnwritableDestinationError
+from easi3r.consoles import answer_console
+from easi3r.errors import Easi3RError, UnwritableDestinationError
 from easi3r.options import chosen_settings
+from easi3r.pace import Pace
 
 if TYPE_CHECKING:
     from easi3r.evaluation.requirements import Verdict
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 evaluate = typer.Typer(no_args_is_help=True, help="Scores beside baselines, where there is truth.")
 errors = Console(stderr=True)
-_WIDTH = 150  # columns of the widest table, where the output is no terminal
 
 SettingsOption = Annotated[
     Path | None, typer.Option("--settings", help="JSON file of settings (see `easi3r settings`).")
@@ -60,7 +60,7 @@ def synthetic(
     from easi3r.evaluation.requirements import SYNTHETIC, judge
     from easi3r.model import load_checkpoint
 
-    console = _console()
+    console = answer_console()
     settings = chosen_settings(settings_file, {"model": {"weights": weights}})
     # First, so that weights that cannot be used are told at once.
     run = _described(load_checkpoint(settings.model.weights, settings.model.sha256), settings)
@@ -122,18 +122,29 @@ def real(
     model = load_checkpoint(settings.model.weights, settings.model.sha256)
     model.network.to(select_device(settings.execution.device))
     choice = FrameChoice(frames, stride)
-    scored = (score_sequence(one, model, settings, choice) for one in sequences)
-    results = list(_watched(scored, len(sequences)))
+    failures: dict[str, str] = {}
+
+    def scored() -> Iterator["ClipResult"]:
+        for one in sequences:
+            try:
+                yield score_sequence(one, model, settings, choice)
+            except Easi3RError as error:
+                failures[one.name] = str(error)
+                errors.print(f"[red]not scored[/red]  {one.name}: {escape(str(error))}")
+
+    results = list(_watched(scored(), len(sequences)))
     posed = [one for one in results if one.geometry]
     verdicts = judge(POSED_VIDEO, posed) if posed else ()
-    console = _console()
-    console.print(figures_table(results))
+    console = answer_console()
+    if results:
+        console.print(figures_table(results))
     for result in results:
         console.print(masks_table([result], f"Masks, {result.name}"))
     if verdicts:
         console.print(verdicts_table(verdicts))
-    _write(results, verdicts, _described(model, settings), out)
-    raise typer.Exit(1 if require and not all(one.meets_must for one in verdicts) else 0)
+    _write(results, verdicts, _described(model, settings) | {"not_scored": failures}, out)
+    missed = require and not all(one.meets_must for one in verdicts)
+    raise typer.Exit(1 if failures or missed else 0)
 
 
 def _intrinsics(
@@ -145,11 +156,6 @@ def _intrinsics(
         raise typer.BadParameter("--focal-px and --principal-px are given together")
     x, y = principal_px
     return np.array([[focal_px, 0, x], [0, focal_px, y], [0, 0, 1]])
-
-
-def _console() -> Console:
-    console = Console()
-    return console if console.is_terminal else Console(width=_WIDTH)
 
 
 def _described(model: "LoadedModel", settings: Settings) -> dict[str, Any]:
@@ -164,14 +170,9 @@ def _described(model: "LoadedModel", settings: Settings) -> dict[str, Any]:
 
 def _watched(results: Iterator["ClipResult"], total: int) -> Iterator["ClipResult"]:
     """The same results; tells after each how many there are, how fast, and the time left."""
-    start = time.monotonic()
+    pace = Pace("clips")
     for done, result in enumerate(results, start=1):
-        elapsed = time.monotonic() - start
-        left = timedelta(seconds=round(elapsed / done * (total - done)))
-        errors.print(
-            f"{done}/{total} clips, {60 * done / elapsed:.1f} clips/min, ETA {left}  {result.name}",
-            highlight=False,
-        )
+        errors.print(f"{pace.after(done, total)}  {result.name}", highlight=False)
         yield result
 
 

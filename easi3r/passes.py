@@ -13,9 +13,19 @@ from torch import Tensor
 from easi3r.attention import StatisticsAccumulator, token_masks
 from easi3r.config import ExecutionSettings, Settings
 from easi3r.errors import OutOfMemoryError
+from easi3r.gathering import Gathered, select
 from easi3r.model import DUSt3R, MatchRecorder, normalise
-from easi3r.tensors import AttentionStatistics, FrameFeatures, PairGraph, PairPrediction
+from easi3r.tensors import (
+    AttentionStatistics,
+    FrameFeatures,
+    KeyMeans,
+    PairGraph,
+    PairPrediction,
+)
 from easi3r.types import Frames, TokenMatches
+
+# What torch raises as a plain RuntimeError: its CPU allocator, and CUDA's libraries.
+_OUT_OF_MEMORY = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC")
 
 
 @dataclass(frozen=True)
@@ -26,12 +36,23 @@ class PassResult:
     prediction: PairPrediction
 
 
+@dataclass(frozen=True)
+class FirstPass(PassResult):
+    """A pass with predictions, nothing re-weighted, whose pairs a second one may take over.
+
+    Attributes:
+        key_means: of every pair; at the published size a seventh of the predictions' memory.
+    """
+
+    key_means: KeyMeans
+
+
 def encode(network: DUSt3R, frames: Frames, execution: ExecutionSettings) -> FrameFeatures:
     """Features of all frames; a pair in flight is two frames, so as many frames as two per pair."""
     device = network.mask_token.device
     images = torch.from_numpy(frames.images)
     parts = [
-        network.encode(normalise(batch.to(device)))
+        network.encode(normalise(_upload(batch, device)))
         for batch in images.split(2 * execution.pairs_per_batch)
     ]
     tokens = torch.cat([part.tokens for part in parts])
@@ -43,29 +64,51 @@ def attention_pass(
 ) -> AttentionStatistics:
     """Statistics of the first pass alone: no heads, no last layer (METHOD section 3)."""
     statistics = StatisticsAccumulator(graph.frames)
-    for edges in batches(graph, execution):
+    for edges in batches(graph.edges, execution):
         statistics.add(network.key_means(features, edges), edges)
     return statistics.finish()
 
 
 def full_pass(
+    network: DUSt3R, features: FrameFeatures, graph: PairGraph, execution: ExecutionSettings
+) -> FirstPass:
+    """Statistics and predictions of the first pass, for cues that need geometry."""
+    statistics = StatisticsAccumulator(graph.frames)
+    prediction, key_means = Gathered[PairPrediction](len(graph)), Gathered[KeyMeans](len(graph))
+    for pairs in batches(np.arange(len(graph)), execution):
+        predicted, means = network.predict(features, graph.edges[pairs])
+        statistics.add(means, graph.edges[pairs])
+        prediction.put(pairs, predicted)
+        key_means.put(pairs, means)
+    return FirstPass(statistics.finish(), prediction.result(), key_means.result())
+
+
+def reweighted_pass(
     network: DUSt3R,
     features: FrameFeatures,
     graph: PairGraph,
     execution: ExecutionSettings,
-    moving: Bool[Tensor, "frames height width"] | None = None,
+    moving: Bool[Tensor, "frames height width"],
+    first: FirstPass | None = None,
 ) -> PassResult:
-    """Statistics and predictions; with masks of what moves, the second pass (METHOD section 5)."""
-    tokens = None
-    if moving is not None:
-        tokens = token_masks(moving, network.config.patch_size).flatten(1)
+    """The second pass, re-weighted by what moves (METHOD section 5).
+
+    A pair whose second image does not move is as in the first pass: taken over from there where
+    the first pass predicted, else run without re-weighting.
+    """
+    tokens = token_masks(moving, network.config.patch_size).flatten(1)
+    touched = tokens.any(dim=1).cpu().numpy()[graph.edges[:, 1]]
     statistics = StatisticsAccumulator(graph.frames)
-    predictions = []
-    for edges in batches(graph, execution):
-        prediction, key_means = network.predict(features, edges, tokens)
-        statistics.add(key_means, edges)
-        predictions.append(prediction)
-    return PassResult(statistics.finish(), _concatenate(predictions))
+    prediction = Gathered[PairPrediction](len(graph))
+    for affected, masks in ((touched, tokens), (~touched, None)):
+        for pairs in batches(np.flatnonzero(affected), execution):
+            if masks is None and first is not None:
+                predicted, means = select(first.prediction, pairs), select(first.key_means, pairs)
+            else:
+                predicted, means = network.predict(features, graph.edges[pairs], masks)
+            statistics.add(means, graph.edges[pairs])
+            prediction.put(pairs, predicted)
+    return PassResult(statistics.finish(), prediction.result())
 
 
 def match_pass(
@@ -77,7 +120,7 @@ def match_pass(
     """Where attention finds each token in the other image of its pairs, nothing re-weighted."""
     layers = settings.motion.match_layers or tuple(range(network.config.decoder_depth))
     found = []
-    for edges in batches(graph, settings.execution):
+    for edges in batches(graph.edges, settings.execution):
         recorder = MatchRecorder(features, layers, settings.motion.match_heads or None)
         decoded = islice(network.decode(features, edges), max(layers) + 1)
         for _ in recorder.watch(decoded):
@@ -89,20 +132,18 @@ def match_pass(
     )
 
 
-def batches(graph: PairGraph, execution: ExecutionSettings) -> Iterator[np.ndarray]:
-    """The edges of the graph, as many at a time as may be in flight."""
-    for start in range(0, len(graph), execution.pairs_per_batch):
-        yield graph.edges[start : start + execution.pairs_per_batch]
+def batches(pairs: np.ndarray, execution: ExecutionSettings) -> Iterator[np.ndarray]:
+    """The edges, or the numbers, of pairs: as many at a time as may be in flight."""
+    for start in range(0, len(pairs), execution.pairs_per_batch):
+        yield pairs[start : start + execution.pairs_per_batch]
 
 
 @contextmanager
-def inference(network: DUSt3R, settings: Settings) -> Iterator[None]:
-    """No gradients, and exactly the precision asked for."""
-    device = network.mask_token.device
+def inference(settings: Settings) -> Iterator[None]:
+    """No gradients, and convolutions in float32 unless lower precision was asked for."""
     lower = settings.model.precision == "bfloat16"
     with (
         torch.no_grad(),
-        torch.autocast(device.type, torch.bfloat16, enabled=lower),
         # torch lets convolutions round float32 to TF32 unless told otherwise.
         torch.backends.cudnn.flags(enabled=True, allow_tf32=lower),
     ):
@@ -111,19 +152,25 @@ def inference(network: DUSt3R, settings: Settings) -> Iterator[None]:
 
 @contextmanager
 def out_of_memory_named(network: DUSt3R, execution: ExecutionSettings) -> Iterator[None]:
-    """Running out of device memory as our own, transient error."""
+    """Running out of memory, the device's or the host's, as our own, transient error."""
     try:
         yield
-    except torch.OutOfMemoryError as error:
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
         problem = f"out of memory with {execution.pairs_per_batch} pairs in flight"
         remedy = "Lower execution.pairs_per_batch, video.long_side_px or sampling.clip_frames"
         raise OutOfMemoryError(str(network.mask_token.device), problem, remedy) from error
 
 
-def _concatenate(predictions: list[PairPrediction]) -> PairPrediction:
-    return PairPrediction(
-        points_1=torch.cat([p.points_1 for p in predictions]),
-        points_2=torch.cat([p.points_2 for p in predictions]),
-        confidence_1=torch.cat([p.confidence_1 for p in predictions]),
-        confidence_2=torch.cat([p.confidence_2 for p in predictions]),
-    )
+def _upload(images: Tensor, device: torch.device) -> Tensor:
+    """Images on the device; from pinned memory, so that the host does not wait for a GPU."""
+    if device.type == "cuda":
+        images = images.pin_memory()
+    return images.to(device, non_blocking=True)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return any(words in str(error) for words in _OUT_OF_MEMORY)

@@ -15,10 +15,11 @@ from torch import Tensor
 
 from easi3r.config import Cue, Settings, WeightDefaults
 from easi3r.errors import SettingsError
+from easi3r.memory import within_budget
 from easi3r.model import DUSt3R, LoadedModel
 from easi3r.motion import FlowEstimator, MotionEvidence
 from easi3r.passes import out_of_memory_named
-from easi3r.steps import ClipSteps, StageClock
+from easi3r.steps import ClipSteps, PassMotion, StageClock
 from easi3r.tensors import DynamicMasks
 from easi3r.types import (
     ClipAnnotation,
@@ -48,13 +49,41 @@ def annotate_clip(
         NonFiniteError, DegenerateGeometryError, DisconnectedGraphError: the predictions allow no
             cameras.
         OutOfMemoryError: the device is too small for `execution.pairs_per_batch`.
+        SettingsError: `execution.memory_budget_bytes` is too small for the clip.
     """
     clock = StageClock(model.device)
+    with clock.stage("decode"):
+        frames = decode_clip(spec, model, settings)
+    return annotate_decoded(spec, frames, model, settings, known, clock)
+
+
+def decode_clip(spec: ClipSpec, model: LoadedModel, settings: Settings) -> Frames:
+    """The frames of one clip, at the size that the settings, or else the weights, ask for.
+
+    Raises:
+        VideoError: they cannot be read.
+        UnreadableURLError, StorageUnavailableError: nor can their file.
+    """
+    long_side = settings.video.long_side_px or model.config.long_side_px
+    return decode(spec, long_side, model.config.patch_size)
+
+
+def annotate_decoded(
+    spec: ClipSpec,
+    frames: Frames,
+    model: LoadedModel,
+    settings: Settings,
+    known: KnownCameras | None = None,
+    clock: StageClock | None = None,
+) -> ClipAnnotation:
+    """`annotate_clip` from decoded frames on; `clock` holds what was timed before.
+
+    Raises:
+        As `annotate_clip`, but for errors of the video.
+    """
+    clock = clock or StageClock(model.device)
     known = known or KnownCameras()
     chosen = settings.completed(model.defaults)
-    long_side = settings.video.long_side_px or model.config.long_side_px
-    with clock.stage("decode"):
-        frames = decode(spec, long_side, model.config.patch_size)
     masks, reconstruction = annotate_frames(frames, model.network, chosen, known, clock=clock)
     return ClipAnnotation(
         spec=spec,
@@ -67,6 +96,7 @@ def annotate_clip(
         reconstruction=reconstruction,
         provenance=provenance(model, settings, known),
         scale=known.annotated_scale,
+        poses_given=known.camera_to_world is not None,
         seconds_by_stage=clock.seconds,
     )
 
@@ -94,7 +124,7 @@ def annotate_frames(
     Raises:
         As `annotate_clip`, but for errors of the video.
     """
-    settings = settings.completed(WeightDefaults())
+    settings = within_budget(settings.completed(WeightDefaults()), network.config, frames)
     with out_of_memory_named(network, settings.execution):
         clip = ClipSteps.begin(frames, network, settings, known, flow_estimator, clock)
         if settings.motion.cue == "attention":
@@ -102,10 +132,10 @@ def annotate_frames(
             masks = clip.attention_masks(second.statistics)
             return masks, clip.reconstruct(second, masks)
         first = clip.first_pass()
-        steering = clip.masks(first, clip.reconstruct(first))
-        second = clip.second_pass(steering)
+        steering = PassMotion(clip, first, clip.reconstruct(first)).masks()
+        second = clip.second_pass(steering, first)
         found = clip.reconstruct(second, steering)
-        return clip.masks(second, found), found
+        return PassMotion(clip, second, found).masks(), found
 
 
 @dataclass(frozen=True)
@@ -124,7 +154,7 @@ class Examination:
         masks, reconstruction: as `annotate_frames` gives them.
         first_reconstruction: of the first pass: nothing re-weighted, nothing taken to move.
         cues: each cue alone, on the final reconstruction; `combined` where it is calibrated.
-        evidence: what they are made of.
+        evidence: what attention and flow say, of which `combined` is made.
     """
 
     masks: DynamicMasks
@@ -146,25 +176,26 @@ def examine_frames(
     Raises:
         As `annotate_frames`.
     """
-    settings = settings.completed(model.defaults)
+    settings = within_budget(settings.completed(model.defaults), model.config, frames)
     with out_of_memory_named(model.network, settings.execution):
         clip = ClipSteps.begin(frames, model.network, settings, known, flow_estimator)
         first = clip.first_pass()
         first_found = clip.reconstruct(first)
-        steering = clip.masks(first, first_found)
-        second = clip.second_pass(steering)
+        steering = PassMotion(clip, first, first_found).masks()
+        second = clip.second_pass(steering, first)
         if settings.motion.cue == "attention":
             steering = clip.attention_masks(second.statistics)
         found = clip.reconstruct(second, steering)
         names: list[Cue] = ["attention", "flow", "match"]
         if settings.motion.calibration is not None:
             names.append("combined")
+        motion = PassMotion(clip, second, found)
         return Examination(
-            masks=clip.masks(second, found),
+            masks=motion.masks(),
             reconstruction=found,
             first_reconstruction=first_found,
-            cues=tuple(CueMasks(name, clip.masks_of(name, second, found)) for name in names),
-            evidence=clip.evidence(second, found),
+            cues=tuple(CueMasks(name, motion.masks_of(name)) for name in names),
+            evidence=motion.evidence,
         )
 
 

@@ -14,15 +14,19 @@ class Progress:
     """Counts the reports of a run.
 
     Attributes:
-        total: clips of the plan.
+        total: clips of the plan, and videos that gave none.
         clock: seconds from an arbitrary start; given by tests.
+        reasons: of the inputs that gave no result.
+        engine_seconds: of all workers together.
     """
 
     total: int
     clock: Callable[[], float] = time.monotonic
     counts: Counter[Outcome] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
     frames: int = 0
     bytes_written: int = 0
+    engine_seconds: float = 0.0
     start: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -31,8 +35,15 @@ class Progress:
     def add(self, report: ClipReport) -> None:
         """Take in the report of one clip."""
         self.counts[report.outcome] += 1
+        if report.outcome.is_trouble:
+            self.reasons[report.reason or "unknown"] += 1
         self.frames += report.frames
         self.bytes_written += report.bytes_written
+        self.engine_seconds += report.engine_seconds
+
+    def skip(self, clips: int) -> None:
+        """Take in clips that earlier runs committed."""
+        self.counts[Outcome.SKIPPED] += clips
 
     @property
     def done(self) -> int:
@@ -40,9 +51,14 @@ class Progress:
         return self.counts.total()
 
     @property
+    def elapsed_seconds(self) -> float:
+        """Since the start."""
+        return self.clock() - self.start
+
+    @property
     def frames_per_second(self) -> float:
         """Annotated frames over elapsed time; 0 before the first."""
-        elapsed = self.clock() - self.start
+        elapsed = self.elapsed_seconds
         return self.frames / elapsed if elapsed > 0 else 0.0
 
     @property
@@ -54,7 +70,7 @@ class Progress:
         ran = self.done - self.counts[Outcome.SKIPPED]
         if ran == 0:
             return None
-        return (self.clock() - self.start) / ran * (self.total - self.done)
+        return self.elapsed_seconds / ran * (self.total - self.done)
 
     def __str__(self) -> str:
         settled = ", ".join(
@@ -62,7 +78,9 @@ class Progress:
         )
         left = self.seconds_left
         eta = "unknown" if left is None else str(timedelta(seconds=round(left)))
-        return (
-            f"{self.done}/{self.total} clips ({settled or 'none settled'}), "
-            f"{self.frames_per_second:.2f} frames/s, ETA {eta}"
+        line = (
+            f"{self.done}/{self.total} settled ({settled or 'nothing yet'}), "
+            f"{self.bytes_written / 1e6:.1f} MB, {self.frames_per_second:.2f} frames/s, ETA {eta}"
         )
+        troubles = ", ".join(f"{number} {reason}" for reason, number in self.reasons.most_common())
+        return f"{line}; {troubles}" if troubles else line

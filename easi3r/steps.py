@@ -1,7 +1,7 @@
 """The steps that one clip goes through, each under a clock; `pipeline.py` puts them in order."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,10 +24,19 @@ from easi3r.motion import (
     combined_score,
     flow_evidence,
     flow_score,
-    match_evidence,
+    match_residual,
     match_score,
 )
-from easi3r.passes import PassResult, attention_pass, encode, full_pass, inference, match_pass
+from easi3r.passes import (
+    FirstPass,
+    PassResult,
+    attention_pass,
+    encode,
+    full_pass,
+    inference,
+    match_pass,
+    reweighted_pass,
+)
 from easi3r.tensors import AttentionStatistics, DynamicMasks, FrameFeatures, PairGraph
 from easi3r.types import Frames, KnownCameras, OpticalFlow, Reconstruction, TokenMatches
 
@@ -85,7 +94,8 @@ class ClipSteps:
         """Encode the frames and cluster their tokens."""
         clock = clock or StageClock()
         graph = pair_graph(len(frames), settings.graph)
-        with inference(network, settings), clock.stage("encoder"):
+        with inference(settings), clock.stage("encoder"):
+            network = network.in_precision(settings.model.precision or "float32")
             features = encode(network, frames, settings.execution)
         with clock.stage("segmentation"):
             clusters = cluster_tokens(features, settings.segmentation)
@@ -96,19 +106,20 @@ class ClipSteps:
 
     def first_attention(self) -> AttentionStatistics:
         """Attention statistics of pass 1, all that Easi3R needs of it."""
-        with inference(self.network, self.settings), self.clock.stage("pass 1"):
+        with inference(self.settings), self.clock.stage("pass 1"):
             return attention_pass(self.network, self.features, self.graph, self.settings.execution)
 
-    def first_pass(self) -> PassResult:
+    def first_pass(self) -> FirstPass:
         """Pass 1 with predictions, for cues that need geometry."""
-        with inference(self.network, self.settings), self.clock.stage("pass 1"):
+        with inference(self.settings), self.clock.stage("pass 1"):
             return full_pass(self.network, self.features, self.graph, self.settings.execution)
 
-    def second_pass(self, steering: DynamicMasks) -> PassResult:
-        """Pass 2, re-weighted by what moves."""
-        with inference(self.network, self.settings), self.clock.stage("pass 2"):
-            execution = self.settings.execution
-            return full_pass(self.network, self.features, self.graph, execution, steering.mask)
+    def second_pass(self, steering: DynamicMasks, first: FirstPass | None = None) -> PassResult:
+        """Pass 2, re-weighted by what moves; `first` gives the pairs in which nothing does."""
+        with inference(self.settings), self.clock.stage("pass 2"):
+            network, features, graph = self.network, self.features, self.graph
+            execution, moving = self.settings.execution, steering.mask
+            return reweighted_pass(network, features, graph, execution, moving, first)
 
     def reconstruct(self, result: PassResult, masks: DynamicMasks | None = None) -> Reconstruction:
         """Align a pass; flow on what moves takes no part. None: nothing is known to move."""
@@ -120,34 +131,6 @@ class ClipSteps:
             flow = FlowTerm(self.flow, static)
         with self.clock.stage("alignment"):
             return align(self.graph, result.prediction, settings, self.known, flow)
-
-    def masks(self, result: PassResult, found: Reconstruction) -> DynamicMasks:
-        """What moves, by the chosen cue."""
-        return self.masks_of(self.settings.motion.cue or "attention", result, found)
-
-    def masks_of(self, cue: Cue, result: PassResult, found: Reconstruction) -> DynamicMasks:
-        """What moves, by a cue."""
-        if cue == "attention":
-            return self.attention_masks(result.statistics)
-        with self.clock.stage("motion"):
-            evidence = self.evidence(result, found)
-            match cue:
-                case "flow":
-                    return self._on_device(flow_score(evidence))
-                case "match":
-                    return self._on_device(match_score(evidence))
-                case "combined":
-                    calibration = self.settings.motion.calibration
-                    return self._on_device(combined_score(evidence, calibration))
-
-    def evidence(self, result: PassResult, found: Reconstruction) -> MotionEvidence:
-        """Everything the cues of geometry weigh."""
-        attention = smooth_over_clusters(dynamic_map(result.statistics), self.clusters)
-        return MotionEvidence(
-            attention=attention.float().cpu().numpy(),
-            flow=flow_evidence(self.frames.images, self.flow, found),
-            match=match_evidence(self.matches, self.graph.edges, found),
-        )
 
     def attention_masks(self, statistics: AttentionStatistics) -> DynamicMasks:
         """What moves, as Easi3R reads it (METHOD section 4)."""
@@ -163,10 +146,55 @@ class ClipSteps:
     @cached_property
     def matches(self) -> TokenMatches:
         """Attention's matches of every pair of the graph, nothing re-weighted."""
-        with inference(self.network, self.settings), self.clock.stage("matches"):
+        with inference(self.settings), self.clock.stage("matches"):
             return match_pass(self.network, self.features, self.graph, self.settings)
 
-    def _on_device(self, found: MotionScore) -> DynamicMasks:
-        device = self.features.tokens.device
+
+@dataclass(frozen=True)
+class PassMotion:
+    """What moves in one pass of a clip, as any cue sees it.
+
+    Attributes:
+        found: the pass's own reconstruction, which flow and matches are compared with.
+    """
+
+    clip: ClipSteps
+    result: PassResult
+    found: Reconstruction
+
+    def masks(self) -> DynamicMasks:
+        """By the cue that the settings choose."""
+        return self.masks_of(self.clip.settings.motion.cue or "attention")
+
+    def masks_of(self, cue: Cue) -> DynamicMasks:
+        """By a cue."""
+        match cue:
+            case "attention":
+                return self.clip.attention_masks(self.result.statistics)
+            case "flow":
+                return self._timed(lambda: flow_score(self.evidence.flow))
+            case "match":
+                return self._timed(self._match_score)
+            case "combined":
+                calibration = self.clip.settings.motion.calibration
+                return self._timed(lambda: combined_score(self.evidence, calibration))
+
+    @cached_property
+    def evidence(self) -> MotionEvidence:
+        """What attention and flow say."""
+        clip = self.clip
+        attention = smooth_over_clusters(dynamic_map(self.result.statistics), clip.clusters)
+        flow = flow_evidence(clip.frames.images, clip.flow, self.found)
+        return MotionEvidence(attention.float().cpu().numpy(), flow)
+
+    def _match_score(self) -> MotionScore:
+        residual = match_residual(self.clip.matches, self.clip.graph.edges, self.found)
+        return match_score(residual, *self.clip.frames.images.shape[1:3])
+
+    def _timed(self, judge: Callable[[], MotionScore]) -> DynamicMasks:
+        """A judgement under the clock, on the network's device."""
+        with self.clip.clock.stage("motion"):
+            found = judge()
+        device = self.clip.features.tokens.device
         score, mask = (torch.from_numpy(part).to(device) for part in (found.score, found.mask))
         return DynamicMasks(score, mask, found.threshold)

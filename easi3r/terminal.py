@@ -1,20 +1,17 @@
 """What `easi3r annotate` shows: a live bar with rate and ETA, and a table at the end."""
 
-from collections import defaultdict
 from types import TracebackType
 
-from rich import progress as rich_progress
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from easi3r.batch import VideoPlan
-from easi3r.collection import CollectionPlan, RunSummary, Watcher
-from easi3r.progress import Progress
+from easi3r.collection import Watcher
+from easi3r.consoles import status_bars
+from easi3r.ledger import MOST_TROUBLES, Ledger, RunRecord
+from easi3r.plan import PartSummary, Plan
+from easi3r.plan_progress import PlanProgress
 from easi3r.types import ClipReport, Outcome
-from easi3r.video import Listing
-
-LARGEST_TABLE = 40  # videos; past that only those with trouble get a row
 
 
 class TerminalProgress(Watcher):
@@ -22,18 +19,12 @@ class TerminalProgress(Watcher):
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._bars = rich_progress.Progress(
-            rich_progress.TextColumn("{task.description}"),
-            rich_progress.BarColumn(),
-            rich_progress.TextColumn("{task.fields[status]}"),
-            console=console,
-            transient=True,
-        )
-        self._progress = Progress(0)
+        self._bars = status_bars(console)
+        self._bar = self._bars.add_task("annotating", total=None, status="")
+        self._planning = PlanProgress(console)
 
     def __enter__(self) -> "TerminalProgress":
-        if self._console.is_terminal:
-            self._bars.start()
+        self._planning.__enter__()
         return self
 
     def __exit__(
@@ -42,37 +33,47 @@ class TerminalProgress(Watcher):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._bars.stop()
+        self._planning.stop()
+        if self._console.is_terminal:
+            self._bars.stop()
 
-    def listed(self, listing: Listing) -> None:
+    def interrupted(self) -> None:
+        """Say what the first Ctrl-C does."""
+        self._console.print("stopping once the clip at hand is written; Ctrl-C again: at once")
+
+    def listed(self, videos: int) -> None:
+        """See `PlanWatcher`."""
+        self._planning.listed(videos)
+
+    def part_planned(self, part: PartSummary) -> None:
+        """See `PlanWatcher`."""
+        self._planning.part_planned(part)
+
+    def planned(self, plan: Plan) -> None:
         """See `Watcher`."""
-        if listing.ignored:
-            ignored = ", ".join(f"{n} {suffix}" for suffix, n in sorted(listing.ignored.items()))
+        self._planning.stop()
+        if self._console.is_terminal:
+            self._bars.start()
+        counts = plan.counts
+        if counts.ignored:
+            ignored = ", ".join(f"{n} {suffix}" for suffix, n in sorted(counts.ignored.items()))
             self._console.print(f"[yellow]not media, ignored:[/] {escape(ignored)}")
-        self._bar = self._bars.add_task("probing", total=len(listing.urls), status="")
+        if counts.duplicates or counts.repeated_names:
+            self._console.print(
+                f"run once: {counts.duplicates} clips that other videos bring too, "
+                f"{counts.repeated_names} repeated names",
+                highlight=False,
+            )
 
-    def probed(self, plan: VideoPlan) -> None:
+    def settled(self, report: ClipReport, ledger: Ledger) -> None:
         """See `Watcher`."""
-        self._bars.advance(self._bar)
-        if plan.report:
-            self._trouble(plan.report)
-
-    def planned(self, plan: CollectionPlan) -> None:
-        """See `Watcher`."""
-        self._bars.remove_task(self._bar)
-        self._progress = Progress(len(plan.specs))
-        self._bar = self._bars.add_task(
-            "annotating", total=len(plan.specs), status=str(self._progress)
-        )
-
-    def settled(self, report: ClipReport) -> None:
-        """See `Watcher`."""
-        self._progress.add(report)
-        self._bars.update(self._bar, advance=1, status=str(self._progress))
+        progress = ledger.progress
+        status = str(progress)
+        self._bars.update(self._bar, total=progress.total, completed=progress.done, status=status)
         if report.outcome.is_trouble:
             self._trouble(report)
         if not self._console.is_terminal:
-            self._console.print(str(self._progress), highlight=False)
+            self._console.print(status, highlight=False)
 
     def _trouble(self, report: ClipReport) -> None:
         self._console.print(
@@ -83,27 +84,18 @@ class TerminalProgress(Watcher):
         )
 
 
-def summary_table(summary: RunSummary) -> Table:
-    """One row a video: what became of its clips, and why where something went wrong."""
-    by_video: dict[str, list[ClipReport]] = defaultdict(list)
-    for report in summary.reports:
-        by_video[report.video_url].append(report)
-    table = Table(caption=str(summary), caption_justify="left")
-    table.add_column("video", overflow="fold")
-    for outcome in Outcome:
-        table.add_column(outcome.value, justify="right")
-    table.add_column("frames", justify="right")
-    table.add_column("why", overflow="fold")
-    for url, reports in sorted(by_video.items()):
-        reasons = sorted({report.reason for report in reports if report.reason})
-        trouble = any(report.outcome.is_trouble for report in reports)
-        if trouble or len(by_video) <= LARGEST_TABLE:
-            counts = [sum(r.outcome is outcome for r in reports) for outcome in Outcome]
-            table.add_row(
-                escape(url),
-                *(str(count or "") for count in counts),
-                str(sum(report.frames for report in reports)),
-                ", ".join(reasons),
-                style="yellow" if trouble else None,
-            )
+def totals(record: RunRecord) -> str:
+    """What a run did, in a line; a second one holds it against its forecast, where it had one."""
+    return "\n".join(filter(None, (str(record), record.against_forecast)))
+
+
+def troubles_table(record: RunRecord) -> Table:
+    """One row for each input without a result, `MOST_TROUBLES` at most."""
+    table = Table()
+    for heading in ("video", "id", "outcome", "why"):
+        table.add_column(heading, overflow="fold")
+    for trouble in record.troubles:
+        table.add_row(escape(trouble.video_url), trouble.subject, trouble.outcome, trouble.reason)
+    if (total := sum(record.reasons.values())) > MOST_TROUBLES:
+        table.title = f"the first {MOST_TROUBLES} of {total} inputs without a result"
     return table

@@ -39,6 +39,8 @@ class Video:
             `pts_seconds` then holds the frames before the break.
         timestamps_derived: True where the container's timestamps are missing or do not ascend, so
             that `pts_seconds` was partly worked out from their neighbours and the frame rate.
+        cuts: frames that begin another shot, ascending, without frame 0; empty where none was
+            looked for.
     """
 
     url: str
@@ -52,6 +54,7 @@ class Video:
     pts_seconds: Float64[np.ndarray, " frames"]
     stream_break: str | None = None
     timestamps_derived: bool = False
+    cuts: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.pts_seconds)
@@ -234,6 +237,9 @@ class ClipAnnotation:
         dynamic_score: motion score per token, 0..1.
         dynamic_mask: True where something moves.
         scale: `arbitrary`, or `metric` where known poses in metres fixed it.
+        poses_given: the poses came from outside; else world = camera of the first frame.
+        degraded: what was computed smaller than asked for, so that it fitted into the device, as
+            `setting asked -> done`; empty for a result exactly as asked for.
     """
 
     spec: ClipSpec
@@ -246,7 +252,9 @@ class ClipAnnotation:
     reconstruction: Reconstruction
     provenance: Provenance
     scale: Literal["arbitrary", "metric"] = "arbitrary"
+    poses_given: bool = False
     seconds_by_stage: dict[str, float] = field(default_factory=dict)
+    degraded: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.pts_seconds)
@@ -274,6 +282,9 @@ class ClipReport:
         subject: the clip id, or the id of the video's quarantine record.
         reason, message: from the error, where there was one.
         frames, bytes_written, seconds: of this clip; zero where nothing ran.
+        degraded: as in `ClipAnnotation`.
+        engine_seconds: of `seconds`, those in which the engine computed; decoding, storage and
+            waiting for them are the rest.
     """
 
     subject: str
@@ -284,3 +295,5 @@ class ClipReport:
     frames: int = 0
     bytes_written: int = 0
     seconds: float = 0.0
+    degraded: tuple[str, ...] = ()
+    engine_seconds: float = 0.0

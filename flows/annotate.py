@@ -5,80 +5,107 @@
 Composition only; what each step does is in `tasks/` and, below them, in `easi3r.collection`.
 """
 
-import time
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 from prefect import flow
-from prefect.artifacts import create_markdown_artifact
+from prefect.futures import PrefectFuture
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed, State
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from pydantic import Field
 
-from easi3r.collection import RunSummary, absolute_location, in_groups
+from easi3r.collection import absolute_location
 from easi3r.config import Settings
+from easi3r.engine import EngineFactory, load_engine
+from easi3r.forecast import Forecast
+from easi3r.ledger import Ledger, RunRecord
+from easi3r.supervisor import pending_batches
 from easi3r.types import Outcome
 from tasks.annotate import (
-    annotate_partition,
-    list_collection,
+    PARTITIONS_AT_ONCE,
+    annotate_alone,
+    annotate_partitions,
     plan_collection,
     prepare,
-    release_quarantine,
 )
+from tasks.audit import update_index
 from tasks.cluster import Cluster, LocalDask, open_executor
+from tasks.watching import PrefectWatcher, open_progress_artifact, publish
+
+# Prefect's own runners do not fit the type that its decorator asks for.
+PARTITION_THREADS = cast(
+    "TaskRunner[PrefectFuture[Any]]", ThreadPoolTaskRunner(max_workers=PARTITIONS_AT_ONCE)
+)
 
 
-@flow(name="annotate-collection", validate_parameters=True)
+@flow(
+    name="annotate-collection",
+    validate_parameters=True,
+    task_runner=PARTITION_THREADS,
+)
 def annotate_collection(
     source: str,
     destination: str,
     settings: Settings = Settings(),  # noqa: B008  frozen, so sharing it is safe
     cluster: Cluster = LocalDask(),  # noqa: B008
     clips_per_partition: Annotated[int, Field(ge=1)] = 500,
-) -> State[RunSummary]:
+    forecast: Forecast | None = None,
+) -> State[RunRecord]:
     """Masks, cameras and point maps of every video of `source`, committed under `destination`.
 
     Args:
         source: a video, a folder, a glob or a manifest (.csv, .jsonl, .parquet), on any fsspec URL.
         destination: the dataset, on any fsspec URL; created if need be, continued if it exists.
         settings: what to compute and how.
-        cluster: where: a Dask cluster started here, an existing one, or this process.
+        cluster: where: a Dask cluster that is started for the run or exists, or this process.
         clips_per_partition: clips that one Prefect task supervises.
+        forecast: of `easi3r plan --forecast --json`; kept beside what the run really takes.
 
     Returns:
-        `Completed` with the summary, also where inputs were quarantined (the dataset says which
-        and why); `Failed` where transient errors outlasted their retries: run it again.
+        `Completed` with the run's record, also where inputs were quarantined (the dataset says
+        which and why); `Failed` where transient errors outlasted their retries: run it again.
     """
-    start = time.monotonic()
-    logger = get_run_logger()
-    destination = absolute_location(destination)
-    listing = list_collection(absolute_location(source))
-    pinned = prepare(destination, settings)
-    if listing.ignored:
-        logger.warning("not videos, ignored: %s", listing.ignored)
+    record = run_collection(
+        source, destination, settings, cluster, clips_per_partition, forecast=forecast
+    )
+    if record.clips[Outcome.FAILED]:
+        return Failed(message=f"{record}: run again", data=record)
+    return Completed(message=str(record), data=record)
+
+
+def run_collection(
+    source: str,
+    destination: str,
+    settings: Settings,
+    cluster: Cluster,
+    clips_per_partition: int,
+    forecast: Forecast | None = None,
+    load: EngineFactory = load_engine,
+) -> RunRecord:
+    """The composition of `annotate_collection`, for any engine.
+
+    Call it inside a flow whose task runner is `PARTITION_THREADS`.
+
+    Args:
+        load: a module-level function or class, so that it travels to workers by its name.
+    """
+    source, destination = absolute_location(source), absolute_location(destination)
+    watcher = PrefectWatcher(get_run_logger(), open_progress_artifact())
     with open_executor(cluster) as executor:
-        plan = plan_collection(listing.urls, destination, pinned, executor)
-        logger.info("%d videos, %d clips to run", len(listing.urls), len(plan.specs))
-        reports = list(plan.reports)
-        for partition in in_groups(plan.specs, clips_per_partition):
-            reports += annotate_partition(partition, destination, pinned, executor)
-    release_quarantine(destination, plan, reports)
-    summary = RunSummary(tuple(reports), time.monotonic() - start)
-    create_markdown_artifact(_markdown(summary, destination), key="annotate-collection")
-    if summary.counts[Outcome.FAILED]:
-        return Failed(message=f"{summary}: run again", data=summary)
-    return Completed(message=str(summary), data=summary)
-
-
-def _markdown(summary: RunSummary, destination: str) -> str:
-    """The artifact of a run: totals, and every input that gave no result with its reason."""
-    lines = [f"# {destination}", "", str(summary), ""]
-    troubled = [report for report in summary.reports if report.outcome.is_trouble]
-    if troubled:
-        lines += ["| video | id | outcome | reason | message |", "|---|---|---|---|---|"]
-        for report in troubled:
-            message = (report.message or "").replace("|", "\\|").replace("\n", " ")
-            lines.append(
-                f"| {report.video_url} | {report.subject} | {report.outcome} | {report.reason} "
-                f"| {message} |"
-            )
-    return "\n".join(lines)
+        pinned = prepare(source, destination, settings, executor, load)
+        ledger = Ledger(
+            source, destination, pinned, lambda: executor.workers, watcher.settled, forecast
+        )
+        with ledger.kept():
+            plan = plan_collection(source, destination, pinned, executor, watcher)
+            watcher.planned(plan)
+            work = (destination, pinned, executor, ledger.settled, load)
+            batches = pending_batches(plan, destination, pinned, ledger)
+            per_partition = max(1, clips_per_partition // pinned.execution.clips_per_batch)
+            suspects = annotate_partitions(batches, per_partition, *work)
+            if suspects:
+                annotate_alone(suspects, *work)
+            update_index(destination)
+            record = ledger.finish()
+    publish(record)
+    return record

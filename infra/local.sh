@@ -12,6 +12,11 @@ server='' worker=''
 stop() { # the worker first: without its server it would not end
     for process in $worker $server; do
         kill "$process" 2>/dev/null || continue
+        for _ in {1..20}; do
+            kill -0 "$process" 2>/dev/null || break
+            sleep 0.5
+        done
+        kill "$process" 2>/dev/null || true # insists: a Prefect worker sometimes misses the first
         wait "$process" || true
     done
 }

@@ -1,27 +1,29 @@
 """One Prefect task per verb, each a thin wrapper of a plain function of `easi3r`.
 
 Nothing is cached by Prefect: what is done is what the store has committed, and tasks may run
-twice. Retries of single clips are inside `easi3r.collection`; the retries here are for the run's
-own steps.
+twice. Retries of single clips are inside `easi3r`; the retries here are for the run's own steps.
 """
 
-import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Iterator
+from itertools import islice
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
-from prefect.logging import get_run_logger
+from prefect.futures import PrefectFuture
 from prefect.states import State
+from prefect.utilities.annotations import quote
 
-from easi3r import collection
-from easi3r.collection import CollectionPlan, Executor
+from easi3r import collection, plan, supervisor
 from easi3r.config import Settings
+from easi3r.engine import EngineFactory
 from easi3r.errors import TransientError
-from easi3r.progress import Progress
-from easi3r.types import ClipReport, ClipSpec
-from easi3r.video import Listing, list_videos
+from easi3r.executor import Executor
+from easi3r.plan import Plan, PlanWatcher
+from easi3r.supervisor import Batch
+from easi3r.types import ClipReport
 
-SECONDS_BETWEEN_LOG_LINES = 10.0
+PARTITIONS_AT_ONCE = 2  # the next one fills the workers that the end of the first leaves idle
 
 
 def _is_transient(_task: object, _run: object, state: State) -> bool:
@@ -31,50 +33,76 @@ def _is_transient(_task: object, _run: object, state: State) -> bool:
 verb = task(
     cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5, retry_condition_fn=_is_transient
 )
+# A supervisor that ran again would count its clips twice; the next run finds what is left.
+supervise = task(cache_policy=NO_CACHE)
 
 
 @verb
-def prepare(destination: str, settings: Settings) -> Settings:
-    """Create or check the dataset; returns the settings with the weights' hash pinned."""
-    return collection.prepare(destination, settings)
-
-
-@verb
-def list_collection(source: str) -> Listing:
-    """The videos of a source."""
-    return list_videos(source)
+def prepare(
+    source: str, destination: str, settings: Settings, executor: Executor, load: EngineFactory
+) -> Settings:
+    """Check source, weights and destination; returns the settings with the weights' hash pinned."""
+    return collection.prepare(source, destination, settings, executor, load)
 
 
 @verb
 def plan_collection(
-    urls: Sequence[str], destination: str, settings: Settings, executor: Executor
-) -> CollectionPlan:
-    """Probe the videos and cut them into clips."""
-    return collection.plan_collection(urls, destination, settings, executor)
+    source: str, destination: str, settings: Settings, executor: Executor, watcher: PlanWatcher
+) -> Plan:
+    """Probe the videos, cut them into clips, and keep the plan in the dataset."""
+    return plan.plan_collection(source, destination, settings, executor, watcher)
 
 
-@verb
+@supervise
 def annotate_partition(
-    specs: Sequence[ClipSpec], destination: str, settings: Settings, executor: Executor
-) -> tuple[ClipReport, ...]:
-    """Supervise the clips of one partition until each is settled; logs rate and time left."""
-    logger = get_run_logger()
-    progress = Progress(len(specs))
-    reports: list[ClipReport] = []
-    last = time.monotonic()
-    for report in collection.annotate_clips(specs, destination, settings, executor):
-        reports.append(report)
-        progress.add(report)
-        if time.monotonic() - last > SECONDS_BETWEEN_LOG_LINES:
-            logger.info(str(progress))
-            last = time.monotonic()
-    logger.info(str(progress))
-    return tuple(reports)
+    batches: tuple[Batch, ...],
+    destination: str,
+    settings: Settings,
+    executor: Executor,
+    settle: Callable[[ClipReport], None],
+    load: EngineFactory,
+) -> Batch:
+    """Supervise the clips of one partition; returns those whose worker died though alone."""
+    return supervisor.annotate_batches(batches, destination, settings, executor, settle, load)
 
 
-@verb
-def release_quarantine(
-    destination: str, plan: CollectionPlan, reports: Sequence[ClipReport]
+@supervise
+def annotate_alone(
+    suspects: Batch,
+    destination: str,
+    settings: Settings,
+    executor: Executor,
+    settle: Callable[[ClipReport], None],
+    load: EngineFactory,
 ) -> None:
-    """Remove the quarantine records of inputs that now have a result."""
-    collection.release_quarantine(destination, plan, reports)
+    """Run what killed workers with nothing beside it; quarantine what kills them still."""
+    supervisor.annotate_alone(suspects, destination, settings, executor, settle, load)
+
+
+def annotate_partitions(
+    batches: Iterator[Batch],
+    batches_per_partition: int,
+    destination: str,
+    settings: Settings,
+    executor: Executor,
+    settle: Callable[[ClipReport], None],
+    load: EngineFactory,
+) -> Batch:
+    """`annotate_partition` over batches as they come, `PARTITIONS_AT_ONCE` partitions at a time.
+
+    Returns:
+        Clips to `annotate_alone`.
+    """
+    running: deque[PrefectFuture[Batch]] = deque()
+    suspects: list[Batch] = []
+    while partition := tuple(islice(batches, batches_per_partition)):
+        # quote: Prefect would look through every frame number of every clip for futures.
+        running.append(
+            annotate_partition.submit(
+                quote(partition), destination, settings, executor, settle, load
+            )
+        )
+        if len(running) == PARTITIONS_AT_ONCE:
+            suspects.append(running.popleft().result())
+    suspects += [future.result() for future in running]
+    return tuple(spec for batch in suspects for spec in batch)

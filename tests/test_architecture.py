@@ -19,19 +19,48 @@ BELOW: dict[str, set[str]] = {
     "geometry": GROUND,
     **{room: GROUND | {"geometry"} for room in MIDDLE},
 }
-BELOW["passes"] = GROUND | MIDDLE - {"synthetic"} | {"geometry"}
+BELOW["layer_cost"] = set()
+BELOW["cost"] = GROUND | {"attention", "layer_cost", "model"}
+BELOW["memory"] = BELOW["cost"] | {"alignment", "cost"}
+BELOW["gathering"] = GROUND
+BELOW["passes"] = GROUND | MIDDLE - {"synthetic"} | {"geometry", "gathering"}
 BELOW["steps"] = BELOW["passes"] | {"passes"}
-BELOW["pipeline"] = BELOW["steps"] | {"steps"}
-BELOW["batch"] = BELOW["pipeline"] | {"pipeline"}
-BELOW["collection"] = BELOW["batch"] | {"batch"}
-EVERYTHING_BELOW = BELOW["collection"] | MIDDLE | {"collection"}
+BELOW["pipeline"] = BELOW["steps"] | {"steps", "memory"}
+BELOW["model_engine"] = BELOW["pipeline"] | {"pipeline"}
+BELOW["engine"] = GROUND | {"model_engine"}
+BELOW["overlap"] = set()
+BELOW["executor"] = {"errors"}
+BELOW["retries"] = {"errors"}
+BELOW["metrics"] = BELOW["clip_log"] = BELOW["clip_size"] = GROUND
+BELOW["patience"] = GROUND | {"metrics", "retries"}
+BELOW["batch"] = GROUND | {"engine", "store", "video", "overlap", "patience", "retries"}
+BELOW["batch"] |= {"metrics", "clip_log", "clip_size"}
+BELOW["plan"] = GROUND | {"executor", "retries", "store", "video"}
+BELOW["forecast"] = GROUND | {"batch", "engine", "store"}
+BELOW["progress"] = GROUND
+BELOW["ledger"] = GROUND | {"forecast", "progress", "retries", "store"}
+BELOW["supervisor"] = GROUND | {"batch", "engine", "executor", "ledger", "plan", "store"}
+BELOW["collection"] = BELOW["supervisor"] | {"forecast", "supervisor", "video"}
+EVERYTHING_BELOW = (
+    BELOW["collection"] | BELOW["batch"] | BELOW["model_engine"] | MIDDLE | {"collection"}
+)
 BELOW["viz"] = EVERYTHING_BELOW
 BELOW["evaluation"] = EVERYTHING_BELOW | {"viz"}
 BELOW["training"] = EVERYTHING_BELOW | {"evaluation"}
+BELOW["bench"] = EVERYTHING_BELOW | {"cost", "memory", "pipeline", "steps"}
 BELOW["options"] = GROUND
-BELOW["evaluate_command"] = EVERYTHING_BELOW | {"evaluation", "viz", "options"}
+BELOW["consoles"] = BELOW["interrupts"] = BELOW["pace"] = set()
+BELOW["plan_progress"] = GROUND | {"consoles", "forecast", "pace", "plan"}
+BELOW["plan_command"] = EVERYTHING_BELOW | {"consoles", "options", "plan_progress"}
+BELOW["bench_command"] = EVERYTHING_BELOW | {"bench", "consoles", "options", "pace"}
+BELOW["evaluate_command"] = EVERYTHING_BELOW | {"consoles", "evaluation", "viz", "options", "pace"}
+BELOW["store_commands"] = GROUND | {"consoles", "pace", "plan", "store", "tables"}
 BELOW["cli"] = EVERYTHING_BELOW | {
+    "bench_command",
+    "consoles",
     "evaluate_command",
+    "plan_command",
+    "store_commands",
     "options",
     "evaluation",
     "training",
@@ -39,12 +68,14 @@ BELOW["cli"] = EVERYTHING_BELOW | {
     "progress",
     "terminal",
     "tables",
+    "clip_log",
+    "interrupts",
+    "metrics",
 }
-BELOW["terminal"] = EVERYTHING_BELOW | {"progress"}
+BELOW["terminal"] = EVERYTHING_BELOW | {"consoles", "progress", "plan_progress"}
 BELOW["tables"] = EVERYTHING_BELOW
-BELOW["progress"] = GROUND | {"collection"}
 BELOW["__init__"] = {"store", "config"}
-TORCH_FREE = ["errors", "types", "config", "video", "store"]
+TORCH_FREE = ["errors", "types", "config", "video", "store", "engine", "batch"]
 
 
 def imported_modules(path: Path) -> set[str]:

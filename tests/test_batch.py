@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 
 import easi3r
-from easi3r.batch import annotate_batch, plan_video, with_retries
-from easi3r.config import ExecutionSettings, Settings
+from easi3r.batch import annotate_batch
+from easi3r.config import Settings
+from easi3r.engine import load_engine
 from easi3r.errors import (
     CheckpointError,
     NotADatasetError,
     NotAVideoError,
-    OutOfMemoryError,
-    StorageUnavailableError,
     UnwritableDestinationError,
 )
-from easi3r.store import prepare_dataset
+from easi3r.plan import plan_video
+from easi3r.store import prepare_dataset, result_id, result_name
 from easi3r.types import Outcome
 from tests.scenes import write_scenes
 
@@ -58,10 +58,9 @@ def test_a_bad_video_is_quarantined_with_its_reason(tmp_path: Path, dataset: str
     bad.write_bytes(b"no video at all" * 100)
     plan = plan_video(str(bad), dataset, SETTINGS)
     assert plan.specs == ()
-    assert plan.report is not None
-    assert plan.report.outcome is Outcome.QUARANTINED
+    assert plan.reports[0].outcome is Outcome.QUARANTINED
     (record,) = easi3r.open_dataset(dataset).quarantined
-    assert record.reason == NotAVideoError.reason == plan.report.reason
+    assert record.reason == NotAVideoError.reason == plan.reports[0].reason
     assert record.video_url == str(bad)
     assert "Traceback" in record.traceback
 
@@ -74,7 +73,8 @@ def test_a_video_that_vanishes_after_planning_is_quarantined(tmp_path: Path, dat
     assert (lost.outcome, lost.reason) == (Outcome.QUARANTINED, "unreadable_url")
     assert made.outcome is Outcome.COMMITTED
     (record,) = easi3r.open_dataset(dataset).quarantined
-    assert record.id == specs[0].clip_id
+    result = result_id(specs[0].clip_id, load_engine(SETTINGS).weights_sha256, SETTINGS.digest)
+    assert record.id == result_name(specs[0].clip_id, result)
 
 
 def test_a_video_that_changed_after_planning_is_quarantined(tmp_path: Path, dataset: str) -> None:
@@ -101,7 +101,7 @@ def test_an_error_nobody_foresaw_is_recorded_too(
 
     (video,) = write_scenes(tmp_path, count=1)
     plan = plan_video(str(video), dataset, SETTINGS)
-    monkeypatch.setattr("easi3r.batch.annotate_clip", broken)
+    monkeypatch.setattr("easi3r.model_engine.annotate_decoded", broken)
     (report,) = annotate_batch(plan.specs, dataset, SETTINGS)
     assert (report.outcome, report.reason) == (Outcome.QUARANTINED, "unexpected")
     (record,) = easi3r.open_dataset(dataset).quarantined
@@ -120,36 +120,3 @@ def test_errors_about_the_run_stop_the_run(tmp_path: Path, dataset: str) -> None
     clips.write_text("a file where the folder of clips would be")
     with pytest.raises(UnwritableDestinationError):
         annotate_batch(specs, dataset, SETTINGS)
-
-
-def test_transient_errors_are_retried_and_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    waits: list[float] = []
-    monkeypatch.setattr("easi3r.batch.time.sleep", waits.append)
-    calls: list[int] = []
-
-    def flaky(_: ExecutionSettings) -> int:
-        calls.append(1)
-        if len(calls) < 3:
-            raise StorageUnavailableError("s3://b", "503", "Wait")
-        return len(calls)
-
-    assert with_retries(flaky, ExecutionSettings(attempts=3)) == 3
-    assert len(waits) == 2
-    assert 0.25 <= waits[0] <= 0.75 < waits[1] * 1.5
-    calls.clear()
-    with pytest.raises(StorageUnavailableError):
-        with_retries(flaky, ExecutionSettings(attempts=2))
-    assert len(calls) == 2
-
-
-def test_out_of_memory_halves_the_pairs_in_flight() -> None:
-    tried: list[int] = []
-
-    def hungry(execution: ExecutionSettings) -> int:
-        tried.append(execution.pairs_per_batch)
-        if execution.pairs_per_batch > 2:
-            raise OutOfMemoryError("cuda:0", "out of memory", "Less")
-        return execution.pairs_per_batch
-
-    assert with_retries(hungry, ExecutionSettings(pairs_per_batch=8, attempts=3)) == 2
-    assert tried == [8, 4, 2]

@@ -1,13 +1,17 @@
 """The command line in this process: settings, errors, exit codes. Whole programs are in e2e/."""
 
 import json
+import socket
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from easi3r import cli
+from easi3r.terminal import TerminalProgress
 from tests.scenes import write_scenes
+from tests.servers import free_port
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -90,3 +94,37 @@ def test_one_model_is_shown_with_its_card(call: Call) -> None:
     assert "What it cannot do" in shown
     _, shown, _ = call("models", "naver/DUSt3R_ViTLarge_BaseDecoder_512_dpt")
     assert "commercial use not allowed" in shown
+
+
+def test_a_run_is_watched_by_prometheus_and_by_a_log_of_clips(
+    tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (video,) = write_scenes(tmp_path, count=1)
+    port, scraped = free_port(), []
+
+    def scrape(self: TerminalProgress, *_: object) -> None:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+            scraped.append(answer.read().decode())
+
+    monkeypatch.setattr(TerminalProgress, "settled", scrape)
+    watched = ("--metrics-port", port, "--clip-log", tmp_path / "clips.jsonl")
+    out = tmp_path / "out.zarr"
+    assert call("annotate", video, out, "--long-side", 64, *watched)[0] == 0
+    (line,) = map(json.loads, (tmp_path / "clips.jsonl").read_text().splitlines())
+    assert (line["outcome"], line["frames"], line["url"]) == ("committed", 6, str(video))
+    assert {"decode", "encoder", "alignment", "write"} <= set(line["seconds_by_stage"])
+    assert len(scraped) == 1
+    assert 'easi3r_clips_total{outcome="committed",reason=""}' in scraped[0]
+    assert 'easi3r_stage_seconds_total{stage="write"}' in scraped[0]
+    assert "easi3r_paused 0.0" in scraped[0]
+
+
+def test_a_port_that_is_taken_is_said_before_anything_runs(tmp_path: Path, call: Call) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        status, _, message = call("annotate", "nowhere.mp4", tmp_path / "o", "--metrics-port", port)
+    assert status == 2
+    assert f"port {port}" in message
+    assert "--metrics-port" in message

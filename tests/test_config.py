@@ -55,10 +55,31 @@ def test_the_digest_leaves_the_weights_to_the_result_id() -> None:
         {"alignment": {"flow_weight": 0.5}},
         {"alignment": {"shared_focal": False}},
         {"store": {"mantissa_bits": 10}},
+        {"shots": {}},
+        {"shots": {"detector": "adaptive"}},
     ],
 )
 def test_every_group_that_changes_results_changes_the_digest(values: dict) -> None:
     assert Settings.parse(values).digest != Settings().digest
+
+
+def test_results_made_before_there_were_shots_keep_their_ids() -> None:
+    before = "9b9aff5e4a2ce07ab72fd8eb4baa76b0001d0333836f05a73f3096bb972d71fa"
+    assert Settings.parse({"model": {"precision": "float32"}}).digest == before
+
+
+@pytest.mark.parametrize(
+    ("values", "plans_anew"),
+    [
+        ({"sampling": {"clip_frames": 25}}, True),
+        ({"video": {"broken_stream": "keep_frames_before_break"}}, True),
+        ({"shots": {"threshold": 20.0}}, True),
+        ({"video": {"long_side_px": 256}}, False),
+        ({"model": {"precision": "bfloat16"}}, False),
+    ],
+)
+def test_only_what_cuts_videos_changes_the_plan(values: dict, plans_anew: bool) -> None:
+    assert (Settings.parse(values).planning_digest != Settings().planning_digest) is plans_anew
 
 
 def test_json_round_trip_keeps_the_digest() -> None:
@@ -70,7 +91,11 @@ def test_json_round_trip_keeps_the_digest() -> None:
 def test_weights_fill_only_what_is_left_to_them() -> None:
     calibration = MotionCalibration(coefficients=(1.0,), intercept=0.0, threshold=0.4, certain=0.6)
     weights = WeightDefaults(
-        cue="combined", calibration=calibration, match_heads=(0,), flow_weight=5.0
+        cue="combined",
+        calibration=calibration,
+        match_heads=(0,),
+        flow_weight=5.0,
+        precision="bfloat16",
     )
     open_ones = Settings().completed(weights)
     assert open_ones.motion.cue == "combined"
@@ -80,6 +105,7 @@ def test_weights_fill_only_what_is_left_to_them() -> None:
     given = Settings.parse({"motion": {"cue": "attention"}, "alignment": {"flow_weight": 0.0}})
     assert given.completed(weights).motion.cue == "attention"
     assert given.completed(weights).alignment.flow_weight == 0.0
+    assert open_ones.model.precision == "bfloat16"
     assert open_ones.completed(WeightDefaults()) == open_ones
 
 
@@ -87,3 +113,4 @@ def test_published_weights_keep_easi3rs_cue_and_methods_flow_weight() -> None:
     completed = Settings().completed(WeightDefaults())
     assert completed.motion.cue == "attention"
     assert completed.alignment.flow_weight == 0.01
+    assert completed.model.precision == "float32"

@@ -1,6 +1,7 @@
 """`easi3r evaluate` as one person uses it, on clips of a few frames."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -57,7 +58,7 @@ def test_required_figures_that_are_missed_end_in_1(shared: Path, tmp_path: Path)
     folder = shared / "videos" / "rgbd_7scenes"
     arguments = ["evaluate", "real", str(folder), "--frames", "3", "--require"]
     everything_moves = {
-        "coefficients": [0.0] * 9,
+        "coefficients": [0.0] * 11,
         "intercept": 5.0,
         "threshold": 0.1,
         "certain": 0.1,
@@ -69,6 +70,28 @@ def test_required_figures_that_are_missed_end_in_1(shared: Path, tmp_path: Path)
     assert done.exit_code == 1, done.output
     required = json.loads((tmp_path / "scores.json").read_text())["required"]
     assert not all(one["meets_must"] for one in required)
+
+
+def test_a_sequence_that_cannot_be_scored_is_named_and_the_others_go_on(
+    shared: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "sequences"
+    shutil.copytree(shared / "videos" / "rgbd_7scenes", folder / "kitchen")
+    broken = folder / "broken"
+    broken.mkdir()
+    for suffix in ("color.png", "depth.png", "pose.txt"):
+        for frame in range(3):
+            (broken / f"frame-{frame:06d}.{suffix}").write_bytes(b"no picture")
+    out = tmp_path / "out"
+    done = CliRunner().invoke(
+        app, ["evaluate", "real", str(folder), "--frames", "3", "--out", str(out)]
+    )
+    assert done.exit_code == 1, done.output
+    scores = json.loads((out / "scores.json").read_text())
+    (name,) = scores["run"]["not_scored"]
+    assert name.endswith("broken")
+    (scored,) = scores["clips"]
+    assert scored["name"].endswith("kitchen/rgbd-frames")
 
 
 @pytest.mark.parametrize("option", [["--focal-px", "500"], ["--principal-px", "1", "2"]])

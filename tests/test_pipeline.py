@@ -85,7 +85,7 @@ def test_known_cameras_are_kept(network: DUSt3R, frames: Frames) -> None:
 
 
 CALIBRATION = {
-    "coefficients": (1.0, 0.0, 0.5, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0),
+    "coefficients": (1.0, 0.0, 0.5, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0),
     "intercept": -3.0,
     "threshold": 0.3,
     "certain": 0.6,

@@ -24,14 +24,13 @@ def test_rate_and_time_left_follow_the_clock() -> None:
     progress.add(report(Outcome.COMMITTED, frames=20))
     assert progress.frames_per_second == 2.0
     assert progress.seconds_left == 30.0
-    assert str(progress) == "1/4 clips (1 committed), 2.00 frames/s, ETA 0:00:30"
+    assert str(progress) == "1/4 settled (1 committed), 0.0 MB, 2.00 frames/s, ETA 0:00:30"
 
 
 def test_skipped_clips_do_not_make_the_rest_look_fast() -> None:
     clock = Clock()
     progress = Progress(12, clock)
-    for _ in range(10):
-        progress.add(report(Outcome.SKIPPED))
+    progress.skip(10)
     assert progress.seconds_left is None
     clock.now += 8
     progress.add(report(Outcome.COMMITTED, frames=4))
@@ -44,3 +43,10 @@ def test_every_outcome_is_counted() -> None:
         progress.add(report(outcome))
     assert progress.done == 4
     assert all(f"1 {outcome}" in str(progress) for outcome in Outcome)
+
+
+def test_reasons_of_failures_are_told_the_most_frequent_first() -> None:
+    progress = Progress(3)
+    for reason in ("oom", "empty_file", "oom"):
+        progress.add(ClipReport("id", "a.mp4", Outcome.QUARANTINED, reason))
+    assert str(progress).endswith("; 2 oom, 1 empty_file")

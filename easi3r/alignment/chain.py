@@ -16,19 +16,44 @@ from easi3r.tensors import PairGraph, PairPrediction
 
 
 @dataclass(frozen=True)
-class ChainedPoints:
-    """Every frame's points in one world of arbitrary pose and scale.
+class Chain:
+    """Every frame's place in one world of arbitrary pose and scale.
 
     Attributes:
-        points: of each pixel.
-        confidence: of the pair that placed the frame.
-        anchor: per frame, the camera that the placing pair names for it (its own where it is the
-            pair's first frame, else its neighbour's): where to stand if nothing better is found.
+        map_number: the map (as `ClipMaps` counts them) that shows the frame best.
+        to_world: from that map's own frame.
     """
 
-    points: Float32[Tensor, "frames height width 3"]
-    confidence: Float32[Tensor, "frames height width"]
-    anchor: Float64[Tensor, "frames 4 4"]
+    map_number: Int64[Tensor, " frames"]
+    to_world: Similarity
+
+    def frame(
+        self, number: int, prediction: PairPrediction
+    ) -> tuple[Float32[Tensor, "height width 3"], Float32[Tensor, "height width"]]:
+        """World points of a frame's pixels, and their confidence."""
+        points, confidence = shown(prediction, int(self.map_number[number]))
+        place = Similarity(
+            self.to_world.rotation[number],
+            self.to_world.translation[number],
+            self.to_world.scale[number],
+        )
+        return place(points.float().reshape(-1, 3)).view(points.shape), confidence
+
+    def anchor(self) -> Float64[np.ndarray, "frames 4 4"]:
+        """The camera that each frame's map names for it (its own where it is the pair's first
+        frame, else its neighbour's): where to stand if nothing better is found."""
+        pose = np.tile(np.eye(4), (len(self.map_number), 1, 1))
+        pose[:, :3, :3] = self.to_world.rotation.cpu().numpy()
+        pose[:, :3, 3] = self.to_world.translation.cpu().numpy()
+        return pose
+
+
+def shown(prediction: PairPrediction, number: int) -> tuple[Tensor, Tensor]:
+    """Points and confidence of a map, as `ClipMaps` counts them."""
+    pairs = len(prediction.points_1)
+    if number < pairs:
+        return prediction.points_1[number], prediction.confidence_1[number]
+    return prediction.points_2[number - pairs], prediction.confidence_2[number - pairs]
 
 
 def pair_scores(prediction: PairPrediction) -> Float64[np.ndarray, " pairs"]:
@@ -77,47 +102,44 @@ def require_connected(graph: PairGraph) -> None:
         )
 
 
-def chain_pairs(graph: PairGraph, prediction: PairPrediction) -> ChainedPoints:
-    """Place frame after frame by registering its pair onto the points of a frame placed before.
+def chain_pairs(graph: PairGraph, prediction: PairPrediction) -> Chain:
+    """Place frame after frame by registering its pair onto the map of a frame placed before.
 
     Raises:
         DisconnectedGraphError: see `spanning_pairs`.
         DegenerateGeometryError: a pair's points lie on one line.
     """
     best_pair, pairs = spanning_pairs(graph, pair_scores(prediction))
-    sides = [
-        (prediction.points_1, prediction.confidence_1),
-        (prediction.points_2, prediction.confidence_2),
-    ]
-    frames, device = graph.frames, prediction.points_1.device
-    points = torch.zeros(frames, *prediction.points_1.shape[1:], device=device)
-    confidence = torch.zeros(points.shape[:-1], device=device)
-    anchor = torch.eye(4, dtype=torch.float64, device=device).repeat(frames, 1, 1)
     root = int(graph.edges[best_pair, 0])
-    points[root], confidence[root] = (part[best_pair] for part in sides[0])
-    placed = {root}
+    numbers = {root: best_pair}
+    bases, sources, targets, weights = [], [], [], []
     for pair in pairs.tolist():
         first, second = graph.edges[pair].tolist()
-        known, side = (first, 1) if first in placed else (second, 0)
-        new = second if side else first
-        base_points, base_confidence = (part[pair] for part in sides[1 - side])
-        onto_world = register(
-            base_points.reshape(-1, 3),
-            points[known].reshape(-1, 3),
-            (log_weights(base_confidence) * log_weights(confidence[known])).flatten(),
-            f"pair ({first}, {second})",
+        base, new = (first, second) if first in numbers else (second, first)
+        numbers[new] = pair if new == first else len(graph) + pair
+        ends = (pair if base == first else len(graph) + pair, numbers[base])
+        (source, sureness), (target, certainty) = (shown(prediction, end) for end in ends)
+        bases.append((base, new))
+        sources.append(source.reshape(-1, 3))
+        targets.append(target.reshape(-1, 3))
+        weights.append((log_weights(sureness) * log_weights(certainty)).flatten())
+    names = [f"pair {tuple(graph.edges[pair].tolist())}" for pair in pairs]
+    onto = register(torch.stack(sources), torch.stack(targets), torch.stack(weights), names)
+    identity = torch.eye(3, dtype=torch.float64, device=onto.scale.device)
+    places = {root: Similarity(identity, identity[0] * 0, identity[0, 0])}
+    for k, (base, new) in enumerate(bases):
+        at = places[base]
+        places[new] = Similarity(
+            at.rotation @ onto.rotation[k],
+            at.scale * at.rotation @ onto.translation[k] + at.translation,
+            at.scale * onto.scale[k],
         )
-        new_points, new_confidence = (part[pair] for part in sides[side])
-        points[new] = onto_world(new_points.reshape(-1, 3)).view_as(new_points)
-        confidence[new] = new_confidence
-        anchor[new] = as_pose(onto_world)
-        placed.add(new)
-    return ChainedPoints(points, confidence, anchor)
-
-
-def as_pose(similarity: Similarity) -> Float64[Tensor, "4 4"]:
-    """The rigid part of a similarity, as a camera-to-world matrix."""
-    pose = torch.eye(4, dtype=torch.float64, device=similarity.rotation.device)
-    pose[:3, :3] = similarity.rotation
-    pose[:3, 3] = similarity.translation
-    return pose
+    ordered = [places[frame] for frame in range(graph.frames)]
+    return Chain(
+        torch.tensor([numbers[frame] for frame in range(graph.frames)]),
+        Similarity(
+            torch.stack([one.rotation for one in ordered]),
+            torch.stack([one.translation for one in ordered]),
+            torch.stack([one.scale for one in ordered]),
+        ),
+    )

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Bool, Float32
 from torch import Tensor
 
+from easi3r.alignment.maps import blocks
 from easi3r.alignment.problem import Pixels, State
 
 IN_FRONT = 1e-3
@@ -22,18 +23,20 @@ def contradicted(
     flat = confidence.flatten(1)
     result = torch.zeros_like(flat, dtype=torch.bool)
     to_camera = state.rotation.mT
+    focal, principal = state.focal.float()[..., None], state.principal.float()[..., None]
     for frame in range(frames):
-        rotation = to_camera @ state.rotation[frame]
-        shift = to_camera @ (state.centre[frame] - state.centre)[..., None]
-        points = state.depth[frame] * state.rays(frame, pixels.position)
-        seen = rotation.float() @ points + shift.float()
-        depth = seen[:, 2]
-        front = torch.where(depth > 0, depth, 1.0)[:, None]
-        landing = seen[:, :2] / front * state.focal.float()[..., None]
-        x, y = (landing + state.principal.float()[..., None]).round().unbind(1)
-        inside = (depth > 0) & (x >= 0) & (x < width) & (y >= 0) & (y < height)
-        index = torch.where(inside, y * width + x, 0.0).long()
-        nearer = depth < (1 - IN_FRONT) * state.depth.gather(1, index)
-        doubted = flat[frame] < flat.gather(1, index)
-        result[frame] = (inside & nearer & doubted).any(0)
+        rotation = (to_camera @ state.rotation[frame]).float()
+        shift = (to_camera @ (state.centre[frame] - state.centre)[..., None]).float()
+        for part in blocks(height * width, frames, flat.device):
+            (rays,) = state.rays(slice(frame, frame + 1), pixels.position[:, part])
+            points = state.depth[frame, part] * rays
+            seen = rotation @ points + shift
+            depth = seen[:, 2]
+            front = torch.where(depth > 0, depth, 1.0)[:, None]
+            x, y = (seen[:, :2] / front * focal + principal).round().unbind(1)
+            inside = (depth > 0) & (x >= 0) & (x < width) & (y >= 0) & (y < height)
+            index = torch.where(inside, y * width + x, 0.0).long()
+            nearer = depth < (1 - IN_FRONT) * state.depth.gather(1, index)
+            doubted = flat[frame, part] < flat.gather(1, index)
+            result[frame, part] = (inside & nearer & doubted).any(0)
     return result.view(frames, height, width)

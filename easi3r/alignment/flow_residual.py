@@ -1,6 +1,7 @@
 """The optical-flow term: flow induced by depth and cameras against an estimated flow."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -8,8 +9,9 @@ from jaxtyping import Bool, Float32, Float64, Int64
 from torch import Tensor
 from torch.nn.functional import smooth_l1_loss
 
+from easi3r.alignment.maps import Members, Span, blocks
+from easi3r.alignment.motions import Motions, Pulls, adjoint, camera_motion
 from easi3r.alignment.problem import Pixels, State
-from easi3r.alignment.terms import MOTION, FrameTerms
 from easi3r.config import AlignmentSettings
 from easi3r.geometry.tensor_cameras import lengths
 from easi3r.types import OpticalFlow
@@ -29,62 +31,123 @@ class FlowTerm:
 
 
 @dataclass(frozen=True)
-class FrameFlows:
-    """Flows that start at one frame.
+class SpanFlows:
+    """Flows that start at a span's pixels.
 
     Attributes:
+        number: of each flow, in the order of the clip.
         target: frame each flow leads to.
         flow: pixels, (x, y).
-        weight: of each pixel; 0 where the pixel takes no part.
+        weight: of each pixel; 0 where the pixel takes no part, or where a frame has fewer flows
+            than others of the span.
     """
 
-    target: Int64[Tensor, " flows"]
-    flow: Float32[Tensor, "flows 2 pixels"]
-    weight: Float32[Tensor, "flows pixels"]
+    number: Int64[Tensor, "frames flows"]
+    target: Int64[Tensor, "frames flows"]
+    flow: Float32[Tensor, "frames flows 2 pixels"]
+    weight: Float32[Tensor, "frames flows pixels"]
 
 
 @dataclass(frozen=True)
 class InducedFlow:
-    """Where a frame's pixels land in other frames, and how far from where flow says.
+    """Where some pixels of a frame land in other frames, and how far from where flow says.
 
     Attributes:
-        rotation, origin: from the frame's camera to each target camera.
-        points: the frame's points in each target camera.
+        rotation: from the frame's camera to each target camera.
+        points: in each target camera.
+        image: their places in the image, from the principal point, pixels.
         residual: induced flow minus estimated flow, pixels.
         visible: in front of the target camera.
     """
 
-    rotation: Float64[Tensor, "flows 3 3"]
-    origin: Float64[Tensor, "flows 3"]
-    points: Float32[Tensor, "flows 3 pixels"]
-    residual: Float32[Tensor, "flows 2 pixels"]
-    visible: Bool[Tensor, "flows pixels"]
+    rotation: Float32[Tensor, "frames flows 3 3"]
+    focal: Float32[Tensor, "frames flows 2 1"]
+    points: Float32[Tensor, "frames flows 3 pixels"]
+    image: Float32[Tensor, "frames flows 2 pixels"]
+    residual: Float32[Tensor, "frames flows 2 pixels"]
+    visible: Bool[Tensor, "frames flows pixels"]
+
+    @cached_property
+    def depth(self) -> Float32[Tensor, "frames flows 1 pixels"]:
+        """In the target cameras; 1 where not visible."""
+        return torch.where(self.visible, self.points[:, :, 2], 1.0)[:, :, None]
+
+    def to_image(
+        self, motion: Float32[Tensor, "frames flows 3 pixels"]
+    ) -> Float32[Tensor, "frames flows 2 pixels"]:
+        """How places in the image answer small motions of the points."""
+        return (self.focal * motion[:, :, :2] - self.image * motion[:, :, 2:]) / self.depth
+
+    def from_image(
+        self, force: Float32[Tensor, "frames flows 2 pixels"]
+    ) -> Float32[Tensor, "frames flows 3 pixels"]:
+        """The transpose of `to_image`."""
+        along = -(self.image * force).sum(2, keepdim=True)
+        return torch.cat([self.focal * force, along], dim=2) / self.depth
 
 
 def induced_flow(
-    flows: FrameFlows, state: State, frame: int, position: Float64[Tensor, "2 pixels"]
+    flows: SpanFlows,
+    state: State,
+    source: Int64[Tensor, " frames"],
+    points: Float32[Tensor, "frames 3 pixels"],
+    position: Float64[Tensor, "2 pixels"],
 ) -> InducedFlow:
-    """Project a frame's points into the targets of its flows."""
-    to_target = state.rotation[flows.target].mT
-    rotation = to_target @ state.rotation[frame]
-    origin = (to_target @ (state.centre[frame] - state.centre[flows.target])[..., None])[..., 0]
-    own = state.depth[frame] * state.rays(frame, position)
-    points = rotation.float() @ own + origin.float()[..., None]
-    visible = points[:, 2] > 0
-    depth = torch.where(visible, points[:, 2], 1.0)
+    """Project frames' points, in their own cameras, into the targets of their flows.
+
+    Args:
+        source: the frames.
+    """
+    rotation, origin = _to_targets(state, source[:, None].expand_as(flows.target), flows.target)
+    rotation = rotation.float()
+    seen = rotation @ points[:, None] + origin.float()[..., None]
+    visible = seen[:, :, 2] > 0
+    depth = torch.where(visible, seen[:, :, 2], 1.0)
     focal, principal = (t[flows.target].float()[..., None] for t in (state.focal, state.principal))
-    landing = focal * points[:, :2] / depth[:, None] + principal
-    residual = landing - position.float() - flows.flow
-    return InducedFlow(rotation, origin, points, residual, visible)
+    image = focal * seen[:, :, :2] / depth[:, :, None]
+    residual = image + principal - position.float() - flows.flow
+    return InducedFlow(rotation, focal, seen, image, residual, visible)
 
 
-def flow_value(
-    flows: FrameFlows, state: State, frame: int, position: Float64[Tensor, "2 pixels"]
-) -> float:
-    """Weighted sum of smooth-L1 errors of a frame's flows."""
-    residual = induced_flow(flows, state, frame, position).residual
-    error = smooth_l1_loss(residual, torch.zeros_like(residual), reduction="none")
-    return float((flows.weight[:, None] * error).sum(dtype=torch.float64))
+def flow_error(flows: SpanFlows, induced: InducedFlow) -> float:
+    """Weighted sum of smooth-L1 errors, pixels."""
+    error = smooth_l1_loss(induced.residual, torch.zeros_like(induced.residual), reduction="none")
+    return float((flows.weight * error.sum(2)).sum(2).double().sum())
+
+
+def flow_push(flows: SpanFlows, induced: InducedFlow) -> Float32[Tensor, "frames flows 2 pixels"]:
+    """The gradient of `flow_error` over places in the image."""
+    return flows.weight[:, :, None] * induced.residual.clamp(-1, 1)
+
+
+class FlowPulls:
+    """Value and gradient of the flow term, gathered span by span."""
+
+    def __init__(self) -> None:
+        self.points = Pulls()
+        self.values: list[float] = []
+        self.zooms: list[Float32[Tensor, " flows"]] = []
+
+    def add(self, flows: SpanFlows, induced: InducedFlow) -> Float32[Tensor, "frames 3 pixels"]:
+        """Add a span; the gradient over its points in the frames' own cameras."""
+        self.values.append(flow_error(flows, induced))
+        push = flow_push(flows, induced)
+        force = induced.from_image(push)
+        self.points.add(flows.number, force, induced.points)
+        self.zooms.append((push * induced.image).sum((2, 3)).flatten())
+        return (induced.rotation.mT @ force).sum(1)
+
+    def value(self) -> float:
+        """Weighted sum of smooth-L1 errors."""
+        return sum(self.values, 0.0)
+
+    def total(self, like: Float64[Tensor, "flows 7"]) -> Float64[Tensor, "flows 7"]:
+        """The gradient over `FlowResidual.motions`."""
+        total = self.points.total(like)
+        if self.zooms:  # projecting leaves a scale nothing to do; the target's focal is seventh
+            zooms, sets = torch.cat(self.zooms).double(), torch.cat(self.points.sets)
+            total[:, -1] = total.new_zeros(len(total)).index_add_(0, sets, zooms)
+        return total
 
 
 @dataclass(frozen=True)
@@ -95,102 +158,101 @@ class FlowResidual:
     step, of the smooth-L1 error in pixels.
 
     Attributes:
-        frames: flows by the frame they start at; weight 1 on static pixels, 0 elsewhere.
+        source, target: frames of each flow.
+        flow: pixels, (x, y).
+        takes_part: static and consistent, and near enough once `gated`.
+        weight: of the mean; of each pixel that takes part, once `gated`.
         max_error_px: pixels further off than this are ignored.
-        drop_above: a mean above it drops the whole term for a step.
+        drop_above: a mean above it drops the whole term.
+        frames: of the clip.
     """
 
-    frames: tuple[FrameFlows, ...]
+    source: Int64[Tensor, " flows"]
+    target: Int64[Tensor, " flows"]
+    flow: Float32[Tensor, "flows pixels 2"]
+    takes_part: Bool[Tensor, "flows pixels"]
     weight: float
     max_error_px: float
     drop_above: float
+    frames: int
 
-    def gated(self, state: State, position: Float64[Tensor, "2 pixels"]) -> tuple[FrameFlows, ...]:
-        """The flows with their final weights for a step from this state; none if all drop out."""
-        total, count = 0.0, 0
-        gated = []
-        for frame, flows in enumerate(self.frames):
-            induced = induced_flow(flows, state, frame, position)
-            near = lengths(induced.residual) <= self.max_error_px
-            gated.append(replace(flows, weight=flows.weight * (near & induced.visible)))
-            total += flow_value(gated[-1], state, frame, position)
-            count += 2 * int(gated[-1].weight.count_nonzero())
+    @cached_property
+    def members(self) -> Members:
+        """Of each frame, the flows that start at it."""
+        return Members.of(self.source, self.frames)
+
+    def of_span(self, span: Span) -> SpanFlows | None:
+        """The flows that start at a span; None if there are none."""
+        members, part = self.members.of_frames(span.frames), span.pixels
+        number = members.number
+        if not number.numel():
+            return None
+        flat, shape = number.flatten(), number.shape
+        flow = self.flow[:, part].index_select(0, flat).mT.contiguous()
+        weight = self.takes_part[:, part].index_select(0, flat) * self.weight
+        weight = weight.unflatten(0, shape) * members.own[..., None]
+        return SpanFlows(number, self.target[number], flow.unflatten(0, shape), weight)
+
+    def gated(self, state: State, pixels: Pixels) -> "FlowResidual | None":
+        """The flows with their final weight for some steps from this state; None drops the term."""
+        even = replace(self, weight=1.0)
+        takes_part = self.takes_part.clone()
+        total = 0.0
+        most = self.members.number.shape[1]
+        for frame in range(self.frames):
+            source = torch.tensor([frame], device=state.depth.device)
+            for part in blocks(len(pixels.index), most, state.depth.device):
+                span = Span(slice(frame, frame + 1), part)
+                flows, position = even.of_span(span), pixels.position[:, part]
+                if flows is None:
+                    continue
+                points = state.depth[span.frames, None, part] * state.rays(span.frames, position)
+                induced = induced_flow(flows, state, source, points, position)
+                near = (lengths(induced.residual) <= self.max_error_px) & induced.visible
+                # One frame at a time: its row is not filled up, each flow stands there once.
+                takes_part[flows.number[0], part] &= near[0]
+                total += flow_error(replace(flows, weight=flows.weight * near), induced)
+        count = 2 * int(takes_part.count_nonzero())
         if count == 0 or total / count > self.drop_above:
-            return ()
-        factor = self.weight / count
-        return tuple(replace(flows, weight=flows.weight * factor) for flows in gated)
+            return None
+        return replace(self, takes_part=takes_part, weight=self.weight / count)
+
+    def motions(self, state: State) -> Motions:
+        """Of the points in the target cameras; their seventh number is those cameras' log focal."""
+        moved = adjoint(*_to_targets(state, self.source, self.target))
+        moved[:, :, -1] = 0
+        target = camera_motion(moved)
+        target[-1, -1] = 1
+        return Motions(self.source, self.target, moved, target.expand_as(moved))
+
+
+def _to_targets(
+    state: State, source: Int64[Tensor, "*flows"], target: Int64[Tensor, "*flows"]
+) -> tuple[Float64[Tensor, "*flows 3 3"], Float64[Tensor, "*flows 3"]]:
+    to_target = state.rotation[target].mT
+    shift = state.centre[source] - state.centre[target]
+    return to_target @ state.rotation[source], (to_target @ shift[..., None])[..., 0]
 
 
 def flow_residual(
     term: FlowTerm, settings: AlignmentSettings, pixels: Pixels, device: torch.device
 ) -> FlowResidual:
-    """The clip's flows at the chosen pixels, regrouped by the frame they start at."""
-    chosen = pixels.index.cpu().numpy()
+    """The clip's flows at the chosen pixels."""
     given = term.optical_flow
-    static = term.static.reshape(len(term.static), -1)[:, chosen]
-    frames = []
-    for frame in range(len(static)):
-        number = np.flatnonzero(given.edges[:, 0] == frame)
-        flow = given.flow[number].reshape(len(number), -1, 2)[:, chosen]
-        consistent = given.consistent[number].reshape(len(number), -1)[:, chosen]
-        weight = (consistent & static[frame]).astype(np.float32)
-        frames.append(
-            FrameFlows(
-                torch.from_numpy(given.edges[number, 1]).to(device),
-                torch.from_numpy(flow).mT.contiguous().to(device),
-                torch.from_numpy(weight).to(device),
-            )
-        )
+    source, target = torch.from_numpy(given.edges).to(device).unbind(1)
+    chosen = pixels.index
+    flow = torch.from_numpy(given.flow).to(device).flatten(1, 2)
+    consistent = torch.from_numpy(given.consistent).to(device).flatten(1)
+    static = torch.from_numpy(term.static).to(device).flatten(1)
+    if len(chosen) < flow.shape[1]:
+        flow, consistent, static = flow[:, chosen], consistent[:, chosen], static[:, chosen]
     return FlowResidual(
-        tuple(frames),
+        source,
+        target,
+        flow,
+        consistent & static[source],
         settings.flow_weight or 0.0,
         settings.flow_max_error_px,
         settings.flow_drop_above,
-    )
-
-
-def flow_terms(
-    flows: FrameFlows,
-    state: State,
-    frame: int,
-    position: Float64[Tensor, "2 pixels"],
-) -> FrameTerms:
-    """Terms of a frame's flows. Motions: shift and turn in each target camera, its log focal."""
-    induced = induced_flow(flows, state, frame, position)
-    rays = state.rays(frame, position)
-    depth = torch.where(induced.visible, induced.points[:, 2], 1.0)[:, None]
-    focal = state.focal[flows.target].float()[..., None]
-    image = focal * induced.points[:, :2] / depth
-    project = image.new_zeros(len(image), 3, *image.shape[1:])
-    project[:, 0, 0] = (focal / depth)[:, 0]
-    project[:, 1, 1] = (focal / depth)[:, 1]
-    project[:, 2] = -image / depth
-
-    def to_image(motion: Float32[Tensor, "flows 3 pixels"]) -> Float32[Tensor, "flows 2 pixels"]:
-        return (project * motion[:, :, None]).sum(1)
-
-    rotation = induced.rotation.float()
-    off_axis = rays * rays.new_tensor([-1.0, -1.0, 0.0])[:, None]
-    by_depth = to_image(rotation @ rays)
-    by_focal = to_image(rotation @ (state.depth[frame] * off_axis))
-    turn = torch.linalg.cross(induced.points[:, :, None].expand_as(project), project, dim=1)
-    motion = torch.cat([project, turn, image[:, None]], dim=1)
-
-    weight = flows.weight[:, None] / induced.residual.abs().clamp_min(1.0)
-    pulled = weight[:, None] * motion
-    size = MOTION * len(flows.target) + 1
-    matrix = torch.zeros(size, size, dtype=torch.float64, device=rays.device)
-    matrix[:-1, :-1] = torch.block_diag(*(pulled.flatten(2) @ motion.flatten(2).mT).double())
-    matrix[:-1, -1] = matrix[-1, :-1] = (pulled * by_focal[:, None]).sum((2, 3)).flatten()
-    matrix[-1, -1] = (weight * by_focal.square()).sum()
-    gradient = matrix.new_empty(size)
-    gradient[:-1] = (pulled * induced.residual[:, None]).sum((2, 3)).flatten()
-    gradient[-1] = (weight * by_focal * induced.residual).sum()
-    with_depth = (pulled * by_depth[:, None]).sum(2).flatten(0, 1)
-    return FrameTerms(
-        matrix,
-        gradient,
-        mixed=torch.cat([with_depth, (weight * by_focal * by_depth).sum((0, 1))[None]]),
-        depth_curvature=(weight * by_depth.square()).sum((0, 1)),
-        depth_gradient=(weight * by_depth * induced.residual).sum((0, 1)),
+        len(term.static),
     )

@@ -7,9 +7,10 @@ from torch import Tensor
 
 from easi3r.alignment.cleaning import contradicted
 from easi3r.alignment.flow_residual import FlowTerm
+from easi3r.alignment.layout import Freedom
 from easi3r.alignment.quality import alignment_figures
-from easi3r.alignment.solver import Freedom
-from easi3r.alignment.stages import descend_by_stages, plan_stages
+from easi3r.alignment.solver import descend
+from easi3r.alignment.stages import plan_stages
 from easi3r.alignment.start import start
 from easi3r.config import AlignmentSettings
 from easi3r.errors import NonFiniteError
@@ -59,12 +60,12 @@ def align(
         shared_focal=settings.shared_focal,
     )
     stages = plan_stages(graph, prediction, settings, flow, begin.state)
-    descent = descend_by_stages(stages, begin.state, freedom)
+    descent = descend(stages, begin.state, freedom)
     full, state = stages[-1].problem, descent.state
 
     confidence = frame_confidence(graph, prediction)
     confidence[contradicted(state, full.pixels, confidence)] = 0
-    figures = alignment_figures(full, begin.state, state)
+    figures = alignment_figures(stages[-1], begin.state, state)
     figures["pnp_failures"] = float(begin.pnp_failures)
     figures["solver_steps"] = float(len(descent.values))
     figures["kept_pixel_fraction"] = float((confidence > 0).double().mean())
@@ -86,12 +87,13 @@ def frame_confidence(
     graph: PairGraph, prediction: PairPrediction
 ) -> Float32[Tensor, "frames height width"]:
     """Mean confidence of each pixel over every map that shows its frame."""
-    edges = torch.from_numpy(graph.edges).to(prediction.confidence_1.device)
     shape = (graph.frames, *prediction.confidence_1.shape[1:])
-    total = torch.zeros(shape, device=edges.device)
-    for side, confidence in enumerate((prediction.confidence_1, prediction.confidence_2)):
-        total.index_put_((edges[:, side],), confidence.float(), accumulate=True)
-    return total / edges.flatten().bincount(minlength=graph.frames)[:, None, None]
+    total = torch.zeros(shape, device=prediction.confidence_1.device)
+    for pair, edge in enumerate(graph.edges.tolist()):
+        total[edge[0]] += prediction.confidence_1[pair]
+        total[edge[1]] += prediction.confidence_2[pair]
+    maps = torch.from_numpy(np.bincount(graph.edges.flatten(), minlength=graph.frames))
+    return total.div_(maps.to(total.device)[:, None, None])
 
 
 def _path_ratio(
@@ -107,7 +109,7 @@ def _check(graph: PairGraph, prediction: PairPrediction, known: KnownCameras) ->
     if shape[0] != len(graph):
         raise ValueError(f"{shape[0]} predictions for a graph of {len(graph)} pairs")
     for name in ("points_1", "points_2", "confidence_1", "confidence_2"):
-        finite = getattr(prediction, name).flatten(1).isfinite().all(dim=1)
+        finite = torch.stack([one.isfinite().all() for one in getattr(prediction, name)])
         if not bool(finite.all()):
             first, second = graph.edges[int((~finite).nonzero()[0, 0])].tolist()
             raise NonFiniteError(

@@ -1,6 +1,7 @@
-"""What the solver works on: predictions regrouped by frame, and the unknowns (METHOD section 6)."""
+"""What the solver works on: the pixels that take part, and the unknowns (METHOD section 6)."""
 
-from dataclasses import dataclass, replace
+import math
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -9,11 +10,22 @@ from torch import Tensor
 
 from easi3r.geometry.similarity import Similarity
 from easi3r.geometry.tensor_cameras import pixel_rays
-from easi3r.tensors import PairGraph, PairPrediction
+from easi3r.tensors import PairPrediction
 
 MIN_WEIGHT = 1e-3
 """Floor of the weight log(confidence): a network whose confidences sit at 1 still registers, by
 plain averages, and confidences above 1.001 are weighted exactly as METHOD says."""
+
+
+FIELD_OF_VIEW_DEGREES = (5.0, 150.0)
+"""Of the longer side. Focals stay within: towards parallel rays a poor clip's objective may fall
+for ever, its depths growing with the focal."""
+
+
+def focal_limits(longer_px: int) -> tuple[float, float]:
+    """The shortest and the longest focal, pixels, of an image with this longer side."""
+    narrow, wide = (longer_px / 2 / math.tan(math.radians(a) / 2) for a in FIELD_OF_VIEW_DEGREES)
+    return wide, narrow
 
 
 @dataclass(frozen=True)
@@ -34,9 +46,15 @@ class State:
     pair: Similarity
     depth: Float32[Tensor, "frames pixels"]
 
-    def rays(self, frame: int, pixels: Float64[Tensor, "2 pixels"]) -> Float32[Tensor, "3 pixels"]:
-        """What each pixel of a frame sees at depth 1, in the camera's frame."""
-        return pixel_rays(pixels, self.focal[frame], self.principal[frame]).float()
+    def rays(
+        self, frames: slice, pixels: Float64[Tensor, "2 pixels"]
+    ) -> Float32[Tensor, "frames 3 pixels"]:
+        """What pixels of some frames see at depth 1, in the cameras' own frames."""
+        return pixel_rays(pixels, self.focal[frames], self.principal[frames]).float()
+
+    def focal_limits(self) -> tuple[float, float]:
+        """See `focal_limits`; the image's centre is the principal point where focals may move."""
+        return focal_limits(round(2 * float(self.principal.max())))
 
     def camera_to_world(self) -> Float64[np.ndarray, "frames 4 4"]:
         """Poses as matrices, in host memory."""
@@ -63,31 +81,6 @@ class State:
 
 
 @dataclass(frozen=True)
-class FrameMaps:
-    """Every point map predicted for one frame: one for each directed pair it takes part in.
-
-    Attributes:
-        pair: number of the pair.
-        points: in the frame of the pair's first camera.
-        weight: log(confidence) over (pixels x pairs), so that weighted distances just add up.
-    """
-
-    pair: Int64[Tensor, " maps"]
-    points: Float32[Tensor, "maps 3 pixels"]
-    weight: Float32[Tensor, "maps pixels"]
-
-    def in_camera(
-        self, state: State, frame: int
-    ) -> tuple[Float32[Tensor, "maps 3 pixels"], Float64[Tensor, "maps 3"]]:
-        """The points in the frame's own camera, and there the pairs' first camera centres."""
-        to_camera = state.rotation[frame].T
-        scale = state.pair.scale[self.pair, None, None]
-        linear = (scale * (to_camera @ state.pair.rotation[self.pair])).float()
-        origin = (state.pair.translation[self.pair] - state.centre[frame]) @ to_camera.T
-        return torch.baddbmm(origin.float()[..., None], linear, self.points), origin
-
-
-@dataclass(frozen=True)
 class Pixels:
     """The pixels of an image that take part, every `stride`-th in both directions.
 
@@ -102,42 +95,29 @@ class Pixels:
     @classmethod
     def every(cls, stride: int, height: int, width: int, device: torch.device) -> "Pixels":
         """A regular grid of pixels, centred in its cells."""
-        y = torch.arange(min(stride // 2, height - 1), height, stride, device=device)
-        x = torch.arange(min(stride // 2, width - 1), width, stride, device=device)
+        y = torch.arange(height, device=device)[strided(height, stride)]
+        x = torch.arange(width, device=device)[strided(width, stride)]
         rows, columns = torch.meshgrid(y, x, indexing="ij")
         position = torch.stack([columns.flatten(), rows.flatten()]).double()
         return cls((rows * width + columns).reshape(-1), position)
 
 
+def strided(length: int, stride: int) -> slice:
+    """Every `stride`-th of so many, centred in their cells."""
+    return slice(min(stride // 2, length - 1), length, stride)
+
+
+def thinned(prediction: PairPrediction, stride: int) -> PairPrediction:
+    """A copy of every `stride`-th pixel in both directions, as `Pixels.every` chooses them."""
+    height, width = (strided(length, stride) for length in prediction.confidence_1.shape[1:])
+    return PairPrediction(
+        *(
+            getattr(prediction, one.name)[:, height, width].contiguous()
+            for one in fields(PairPrediction)
+        )
+    )
+
+
 def log_weights(confidence: Float[Tensor, "*shape"]) -> Float32[Tensor, "*shape"]:
     """The objective's weights, `log(confidence)`, at least `MIN_WEIGHT`."""
     return confidence.float().log().clamp_min(MIN_WEIGHT)
-
-
-def maps_by_frame(
-    graph: PairGraph, prediction: PairPrediction, pixels: Pixels
-) -> tuple[FrameMaps, ...]:
-    """The predictions of the chosen pixels, regrouped by the frame they are about."""
-    flat_1, flat_2 = prediction.points_1.flatten(1, 2), prediction.points_2.flatten(1, 2)
-    confidence_1, confidence_2 = (
-        prediction.confidence_1.flatten(1),
-        prediction.confidence_2.flatten(1),
-    )
-    chosen = pixels.index
-    terms = len(chosen) * len(graph)
-    maps = []
-    for frame in range(graph.frames):
-        first, second = (
-            torch.from_numpy(np.flatnonzero(graph.edges[:, side] == frame)).to(chosen.device)
-            for side in (0, 1)
-        )
-        points = torch.cat([flat_1[first][:, chosen], flat_2[second][:, chosen]])
-        confidence = torch.cat([confidence_1[first][:, chosen], confidence_2[second][:, chosen]])
-        maps.append(
-            FrameMaps(
-                torch.cat([first, second]),
-                points.float().mT.contiguous(),
-                log_weights(confidence) / terms,
-            )
-        )
-    return tuple(maps)

@@ -1,26 +1,29 @@
-"""Levenberg-Marquardt on the re-weighted objective (METHOD section 6: "what counts is the result").
+"""Quasi-Newton descent on the objective with the depths eliminated (METHOD section 6: "what counts
+is the result").
 
-The descent is monotone: a step that does not lower the true objective is refused and damped more.
+Value and gradient come from all pixels, the curvature from few: at the start of a round as the
+normal equations of the re-weighted problem, then corrected by what each step shows (L-BFGS:
+Nocedal and Wright, Numerical Optimization, algorithm 7.4). A step that does not lower the objective
+is shortened, so the descent is monotone.
 """
 
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 
+import numpy as np
 import roma
 import torch
-from jaxtyping import Float32, Float64
+from jaxtyping import Float64
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from easi3r.alignment.curvature import Factor, curvature
+from easi3r.alignment.evaluation import Evaluation, Problem, evaluate
+from easi3r.alignment.layout import Freedom, Layout, lay_out
 from easi3r.alignment.problem import State
-from easi3r.alignment.system import Problem, System, linearise
-from easi3r.alignment.terms import MOTION
-from easi3r.errors import DegenerateGeometryError
+from easi3r.alignment.stages import Stage
 from easi3r.geometry.similarity import Similarity
-
-START_DAMPING = 1e-4
-MIN_DAMPING = 1e-6
-MAX_DAMPING = 1e6
-TOLERANCE = 1e-4
-"""A step that lowers the objective by less than this fraction is the last."""
 
 NEGLIGIBLE = 1e-6
 """Distances that average below this fraction of the depths are rounding errors: solved."""
@@ -28,41 +31,25 @@ NEGLIGIBLE = 1e-6
 SOFTENING = 1e-2
 """Distances below this fraction of the mean distance share one curvature."""
 
-DEPTH_SWEEPS = 10
+ROUNDING = 1e-2
+"""Distances d count as `sqrt(d^2 + r^2)`, with r this fraction of the mean distance: what is
+minimised then has second derivatives, and depths do not stick to single points."""
 
-SWEEP_SOFTENING = 1e-5
-"""Distances below this fraction of the depth share one weight in `best_depths`."""
+FIRST_STEPS, LATER_STEPS = 4, 12
+"""How long normal equations serve: far from the end, where they change fast, and later."""
 
+SHORTENINGS = 5
 
-@dataclass(frozen=True)
-class Freedom:
-    """Which of the frames' unknowns may move.
+WORTHWHILE = 3e-4
+"""A stage ends if normal equations lowered the objective by less than this fraction in all their
+steps (the flow term has a long, flat tail: far-off pixels come in slowly)."""
 
-    The world is the first frame's camera. Where poses are known only one number moves, the length
-    of their path: in the world of tied pair scales that is unknown, and it is divided out at the
-    end. (With pair scales free instead, shrinking every pair to a point would beat the truth.)
-    """
+FIRST_SWEEPS = 8
+SWEEPS = 4
+"""Over the depths: of pixels that enter, and in each step."""
 
-    known_poses: bool
-    known_focals: bool
-    shared_focal: bool
-
-    def basis(self, state: State) -> Float64[Tensor, "numbers free"]:
-        """From the numbers that may move to the 7 of each frame (shift, turn, log focal)."""
-        frames = len(state.centre)
-        device = state.centre.device
-        numbers = torch.eye(MOTION * frames, dtype=torch.float64, device=device)
-        numbers = numbers.unflatten(1, (frames, MOTION))
-        if self.known_poses:
-            along = (state.rotation.mT @ state.centre[..., None])[..., 0]
-            poses = torch.cat([along, torch.zeros_like(along), along[:, :1] * 0], dim=1)
-            columns = [poses.reshape(-1, 1)]
-        else:
-            columns = [numbers[:, 1:, :6].flatten(1)]
-        if not self.known_focals:
-            focals = numbers[:, :, 6]
-            columns.append(focals.sum(1, keepdim=True) if self.shared_focal else focals)
-        return torch.cat(columns, dim=1)
+Columns = Float64[np.ndarray, " columns"]
+"""Numbers of a layout's columns, in host memory."""
 
 
 @dataclass(frozen=True)
@@ -73,134 +60,177 @@ class Descent:
     values: tuple[float, ...]
 
 
-def descend(problem: Problem, state: State, freedom: Freedom, max_steps: int) -> Descent:
-    """Lower the objective until a step gains less than `TOLERANCE` of it, or `max_steps`.
+@dataclass
+class CurvatureModel:
+    """The inverse of the second derivatives: of the normal equations, and what steps taught.
+
+    Attributes:
+        source: the problem whose normal equations they are.
+        layout: of their columns.
+        lasts: so many steps.
+        taught: steps and how the gradient changed in them.
+    """
+
+    source: Problem
+    layout: Layout
+    factor: Factor
+    lasts: int
+    taught: list[tuple[Columns, Columns]] = field(default_factory=list)
+
+    @property
+    def is_worn(self) -> bool:
+        """True once it should be made anew."""
+        return len(self.taught) >= self.lasts
+
+    def gradient(self, at: Evaluation) -> Columns:
+        """Of what is minimised, over the columns."""
+        gathered: Columns = self.layout.gathered(at.gradient).cpu().numpy()
+        return gathered
+
+    def learn(self, step: Columns, change: Columns) -> None:
+        """Remember a step, if the objective curved upwards along it."""
+        if float(step @ change) > 0:
+            self.taught.append((step, change))
+
+    def step(self, gradient: Columns) -> Columns:
+        """The step to where the gradient should vanish."""
+        wanted, shares = gradient.copy(), []
+        for step, change in reversed(self.taught):
+            shares.append((step @ wanted) / (step @ change))
+            wanted -= shares[-1] * change
+        solution = self.factor.solve(wanted)
+        for (step, change), share in zip(self.taught, reversed(shares), strict=True):
+            solution += (share - (change @ solution) / (step @ change)) * step
+        return -solution
+
+    def moved(self, state: State, step: Columns) -> State:
+        """The state after a step; its depths stay."""
+        return moved(state, self.layout.moves(torch.from_numpy(step).to(state.centre.device)))
+
+
+# The systems are small: a second BLAS thread does no work but waits in a loop, for up to
+# half of all processor time.
+@threadpool_limits.wrap(limits=1, user_api="blas")
+def descend(
+    stages: list[Stage],
+    begin: State,
+    freedom: Freedom,
+    watch: Callable[[State], None] = lambda state: None,
+) -> Descent:
+    """Through all stages; depths of pixels that enter later are solved for as they enter.
+
+    Args:
+        watch: called with the state after each step.
 
     Raises:
-        DegenerateGeometryError: the normal equations are singular at every damping.
+        DegenerateGeometryError: the normal equations are singular.
     """
-    values: list[float] = []
-    damping = START_DAMPING
-    total_weight = problem.total_weight()
-    while len(values) < max_steps:
-        fixed = problem.at(state)
-        current = fixed.value(state)
-        if current <= NEGLIGIBLE * total_weight * float(state.depth.mean()):
-            break
-        system = linearise(fixed, state, SOFTENING * current / total_weight)
-        reduced = reduce_system(system, freedom.basis(state))
-        while True:
-            trial = settled(fixed, _moved(fixed, state, system, reduced.step(damping)))
-            value = fixed.value(trial)
-            if value < current or damping >= MAX_DAMPING:
+    layout = lay_out(stages[0].problem.maps.graph, freedom, begin.centre.device)
+    state = replace(begin, depth=stages[0].problem.prior_depth)
+    first = evaluate(stages[0].problem.at(state), state, FIRST_SWEEPS)
+    state, map_value = first.state, first.map_value
+    model, values = None, list[float]()
+    for stage in stages:
+        sweeps = SWEEPS
+        if state.depth.shape != stage.problem.prior_depth.shape:
+            state, sweeps = replace(state, depth=stage.problem.prior_depth), FIRST_SWEEPS
+        if model is not None and (model.source is not stage.coarse or model.is_worn):
+            model = None
+        steady = False
+        while not steady and len(values) < stage.last_step:
+            distance = map_value / stage.weight
+            if distance <= NEGLIGIBLE * float(state.depth.mean()):
                 break
-            damping *= 10
-        if not value < current:
-            break
-        state = trial
-        values.append(value)
-        damping = max(damping / 10, MIN_DAMPING)
-        if current - value < TOLERANCE * current:
-            break
+            problem = replace(stage.problem.at(state), rounding=ROUNDING * distance)
+            now = evaluate(problem, state, sweeps)
+            fresh, entered, sweeps = model is None, now.value, SWEEPS
+            if model is None:
+                lasts = LATER_STEPS if values else FIRST_STEPS
+                model = _curvature_model(stage, now, layout, distance, lasts)
+            most_steps = stage.last_step - len(values)
+            before = now
+            for lower in _lower_states(problem, now, model, most_steps):
+                before, now = now, lower
+                values.append(now.value)
+                watch(now.state)
+                if before.value - now.value < stage.tolerance * now.value:
+                    break
+            steady = _is_steady(stage, model, before, now, entered if fresh else math.inf)
+            if not steady:
+                model = None
+            state, map_value = now.state, now.map_value
+    settled = evaluate(stages[-1].problem.at(state), state, SWEEPS)
+    if values and settled.value < values[-1]:
+        return Descent(settled.state, (*values[:-1], settled.value))
     return Descent(state, tuple(values))
 
 
-@dataclass(frozen=True)
-class ReducedSystem:
-    """Normal equations over what may move; the pairs' mean log scale may not.
+def _is_steady(
+    stage: Stage, model: CurvatureModel, before: Evaluation, now: Evaluation, entered: float
+) -> bool:
+    """Whether a stage is done: too little gained by the last step, or in all of a model's life.
 
-    Attributes:
-        basis: from the frames' free numbers to the 7 of each frame.
+    Args:
+        before, now: of the last step; the same where no step lowered the objective.
+        entered: the value that the model began with; infinity if it came from another stage.
     """
-
-    matrix: Float64[Tensor, "n n"]
-    gradient: Float64[Tensor, " n"]
-    basis: Float64[Tensor, "numbers free"]
-
-    def step(self, damping: float) -> Float64[Tensor, " unknowns"]:
-        """The damped step of all unknowns of the system.
-
-        Raises:
-            DegenerateGeometryError: the matrix holds no finite, positive definite system.
-        """
-        diagonal = self.matrix.diagonal()
-        damped = self.matrix + torch.diag(damping * diagonal + 1e-12 * diagonal.max())
-        factor, failed = torch.linalg.cholesky_ex(damped)
-        if failed:
-            raise DegenerateGeometryError(
-                "alignment",
-                f"its normal equations are singular at damping {damping:g}",
-                "Check the predictions: depths or confidences of extreme range",
-            )
-        free = -torch.cholesky_solve(self.gradient[:, None], factor)[:, 0]
-        frames, pairs = free.split([self.basis.shape[1], len(free) - self.basis.shape[1]])
-        by_pair = pairs.unflatten(0, (-1, MOTION)).clone()
-        by_pair[:, -1] -= by_pair[:, -1].mean()
-        return torch.cat([self.basis @ frames, by_pair.flatten()])
+    if before is now:
+        return entered < math.inf
+    if before.value - now.value < stage.tolerance * now.value:
+        return True
+    return model.is_worn and entered - now.value < WORTHWHILE * now.value
 
 
-def reduce_system(system: System, basis: Float64[Tensor, "numbers free"]) -> ReducedSystem:
-    """Restrict a system to the free numbers of its frames and to tied pair scales."""
-    split = len(basis)
-    matrix, gradient = system.matrix.clone(), system.gradient.clone()
-    scales = torch.arange(split + MOTION - 1, len(gradient), MOTION, device=gradient.device)
-    matrix[scales] -= matrix[scales].mean(0)
-    matrix[:, scales] -= matrix[:, scales].mean(1, keepdim=True)
-    gradient[scales] -= gradient[scales].mean()
-    corner = basis.T @ matrix[:split, :split] @ basis
-    side = basis.T @ matrix[:split, split:]
-    upper = torch.cat([corner, side], dim=1)
-    lower = torch.cat([side.T, matrix[split:, split:]], dim=1)
-    force = torch.cat([basis.T @ gradient[:split], gradient[split:]])
-    return ReducedSystem(torch.cat([upper, lower]), force, basis)
+def _curvature_model(
+    stage: Stage, now: Evaluation, layout: Layout, distance: float, lasts: int
+) -> CurvatureModel:
+    """Normal equations of the stage's coarse pixels, as they stand now."""
+    few, layout = now.state, layout.at(now.state, now.gradient)
+    if stage.coarse is not stage.problem:
+        few = replace(few, depth=few.depth[:, stage.coarse.pixels.index])
+    matrix = curvature(stage.coarse.at(few), few, layout, SOFTENING * distance)
+    return CurvatureModel(stage.coarse, layout, matrix.factor(), lasts)
 
 
-def _moved(
-    problem: Problem, state: State, system: System, step: Float64[Tensor, " unknowns"]
-) -> State:
-    """The state after a step; a depth at most quintuples or falls to a fifth."""
-    by_frame, by_pair = step.view(-1, MOTION).split([len(state.centre), len(state.pair.scale)])
-    depth = state.depth + torch.stack([one(step) for one in system.depth_steps])
-    depth = depth.clamp(state.depth / 5, state.depth * 5)
+def _lower_states(
+    problem: Problem, now: Evaluation, model: CurvatureModel, most_steps: int
+) -> Iterator[Evaluation]:
+    """Step after step, until the model is worn or no step lowers the objective."""
+    for _ in range(most_steps):
+        lower = None if model.is_worn else _lower(problem, now, model)
+        if lower is None:
+            return
+        now = lower
+        yield now
+
+
+def _lower(problem: Problem, now: Evaluation, model: CurvatureModel) -> Evaluation | None:
+    """The next state, from which the model learns; None if no step lowers the objective."""
+    gradient = model.gradient(now)
+    step = model.step(gradient)
+    for _ in range(SHORTENINGS):
+        trial = evaluate(problem, model.moved(now.state, step), SWEEPS)
+        if trial.value < now.value:
+            model.learn(step, model.gradient(trial) - gradient)
+            return trial
+        step = step / 4
+    return None
+
+
+def moved(state: State, moves: Float64[Tensor, "blocks 7"]) -> State:
+    """The state after its frames and pairs moved; depths stay. Focals move up to their limits."""
+    by_frame, by_pair = moves.split([len(state.centre), len(state.pair.scale)])
     pair = Similarity(
         roma.rotvec_to_rotmat(by_pair[:, 3:6]) @ state.pair.rotation,
         state.pair.translation + by_pair[:, :3],
         state.pair.scale * by_pair[:, 6].exp(),
     )
+    shortest, longest = state.focal_limits()
+    focal = torch.maximum(state.focal * by_frame[:, 6:].exp(), state.focal.clamp_max(shortest))
     return replace(
         state,
         rotation=state.rotation @ roma.rotvec_to_rotmat(by_frame[:, 3:6]),
         centre=state.centre + (state.rotation @ by_frame[:, :3, None])[..., 0],
-        focal=state.focal * by_frame[:, 6:].exp(),
+        focal=torch.minimum(focal, state.focal.clamp_min(longest)),
         pair=pair,
-        depth=torch.maximum(depth, problem.nearest_depth()),
     )
-
-
-def settled(problem: Problem, state: State) -> State:
-    """The state with the best depths for everything else, where the maps alone decide on them."""
-    if problem.flows or problem.depth_weight:
-        return state
-    return replace(state, depth=best_depths(problem, state))
-
-
-def best_depths(problem: Problem, state: State) -> Float32[Tensor, "frames pixels"]:
-    """The depths that lower the maps' distances most with all else fixed, by re-weighting.
-
-    With a point split into its depth along the pixel's ray and its offset across it, a sweep is a
-    weighted mean of depths.
-    """
-    depths = []
-    for frame, maps in enumerate(problem.maps):
-        points, _ = maps.in_camera(state, frame)
-        rays = state.rays(frame, problem.pixels.position)
-        length = rays.square().sum(0)
-        along = (points * rays).sum(1) / length
-        offset = (points - along[:, None] * rays).square().sum(1) / length
-        depth = state.depth[frame]
-        for _ in range(DEPTH_SWEEPS):
-            distance = ((depth - along).square() + offset).sqrt()
-            weight = maps.weight / distance.clamp_min(SWEEP_SOFTENING * depth)
-            depth = ((weight * along).sum(0) / weight.sum(0)).clamp(depth / 5, depth * 5)
-        depths.append(depth)
-    return torch.maximum(torch.stack(depths), problem.nearest_depth())

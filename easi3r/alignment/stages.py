@@ -2,24 +2,45 @@
 
 from dataclasses import dataclass, replace
 
+from easi3r.alignment.evaluation import Problem
 from easi3r.alignment.flow_residual import FlowTerm, flow_residual
-from easi3r.alignment.problem import Pixels, State, maps_by_frame
+from easi3r.alignment.maps import ClipMaps
+from easi3r.alignment.problem import Pixels, State, thinned
 from easi3r.alignment.smoothness import Smoothness
-from easi3r.alignment.solver import Descent, Freedom, best_depths, descend
-from easi3r.alignment.system import Problem
 from easi3r.config import AlignmentSettings
 from easi3r.tensors import PairGraph, PairPrediction
 
-COARSE_PIXELS = 1024
+COARSE_PIXELS = 512
 """Pixels of a frame that the first stage looks at, roughly; the last looks at all."""
+
+GATHERED = 2**22
+"""Clips of no more map pixels (16 bytes each) are regrouped by frames once, others at each visit
+of a span."""
+
+TOLERANCE = 4e-6
+COARSE_TOLERANCE = 3e-4
+"""A step that lowers the objective by less than this fraction is the last of its stage: over all
+pixels, over few."""
+
+NEAREST = 1e-3
+"""No depth falls below this fraction of the median its frame started with."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of the solver's way: what it minimises, and the step by which it must end."""
+    """A part of the solver's way: what it minimises, and the step by which it must end.
+
+    Attributes:
+        coarse: the same problem on few pixels, from which curvatures are taken.
+        weight: sum of the weights of all distances.
+        tolerance: a step that lowers the objective by less than this fraction is the last.
+    """
 
     problem: Problem
+    coarse: Problem
     last_step: int
+    weight: float
+    tolerance: float
 
 
 def plan_stages(
@@ -32,36 +53,34 @@ def plan_stages(
     """Few pixels without flow, few pixels, all pixels; the last stage keeps a quarter of steps."""
     height, width = prediction.confidence_1.shape[1:]
     device = prediction.points_1.device
-    coarse = max(1, round((height * width / COARSE_PIXELS) ** 0.5))
-    stages = []
-    for stride in sorted({coarse, 1}, reverse=True):
+    stride = max(1, round((height * width / COARSE_PIXELS) ** 0.5))
+
+    def problem(stride: int) -> Problem:
         pixels = Pixels.every(stride, height, width, device)
-        problem = Problem(
+        prior_depth = begin.depth[:, pixels.index]
+        maps = ClipMaps(graph, prediction)
+        if stride > 1:
+            maps = ClipMaps(graph, thinned(prediction, stride))
+        if 2 * len(graph) * len(pixels.index) <= GATHERED:
+            maps = maps.gathered()
+        return Problem(
             pixels=pixels,
-            maps=maps_by_frame(graph, prediction, pixels),
+            maps=maps,
             flow=None if flow is None else flow_residual(flow, settings, pixels, device),
-            flows=(),
             smoothness=Smoothness(settings.smoothness_weight),
-            prior_depth=begin.depth[:, pixels.index],
+            prior_depth=prior_depth,
             depth_weight=settings.depth_weight,
+            nearest=NEAREST * prior_depth.median(dim=1).values,
         )
-        last_step = settings.max_steps if stride == 1 else settings.max_steps * 3 // 4
-        stages.append(Stage(problem, last_step))
+
+    few = problem(stride)
+    every = few if stride == 1 else problem(1)
+    weight = few.maps.total_weight()
+    stages = [Stage(every, few, settings.max_steps, weight, TOLERANCE)]
+    if stride > 1:
+        stages.insert(0, Stage(few, few, settings.max_steps * 3 // 4, weight, COARSE_TOLERANCE))
     if flow is not None:
-        maps_alone = replace(stages[0].problem, flow=None)
         without_flow = round(settings.flow_start_fraction * settings.max_steps)
-        stages.insert(0, Stage(maps_alone, without_flow))
+        maps_alone = replace(few, flow=None)
+        stages.insert(0, Stage(maps_alone, maps_alone, without_flow, weight, COARSE_TOLERANCE))
     return stages
-
-
-def descend_by_stages(stages: list[Stage], begin: State, freedom: Freedom) -> Descent:
-    """Through all stages; depths of pixels that enter later are solved for as they enter."""
-    state = replace(begin, depth=stages[0].problem.prior_depth)
-    values: list[float] = []
-    for stage in stages:
-        if state.depth.shape != stage.problem.prior_depth.shape:
-            entering = replace(state, depth=stage.problem.prior_depth)
-            state = replace(state, depth=best_depths(stage.problem, entering))
-        descent = descend(stage.problem, state, freedom, stage.last_step - len(values))
-        state, values = descent.state, [*values, *descent.values]
-    return Descent(state, tuple(values))

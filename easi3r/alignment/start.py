@@ -6,14 +6,14 @@ import cv2
 import numpy as np
 import roma
 import torch
-from jaxtyping import Float64
+from jaxtyping import Float32, Float64
 from torch import Tensor
 
-from easi3r.alignment.chain import ChainedPoints, chain_pairs
-from easi3r.alignment.problem import Pixels, State, log_weights
+from easi3r.alignment.chain import Chain, chain_pairs
+from easi3r.alignment.problem import Pixels, State, focal_limits, log_weights, thinned
 from easi3r.config import AlignmentSettings
 from easi3r.errors import DegenerateGeometryError
-from easi3r.geometry import centred_intrinsics, invert_rigid, pixel_grid, transform_points
+from easi3r.geometry import centred_intrinsics, invert_rigid
 from easi3r.geometry.similarity import Similarity, register
 from easi3r.tensors import PairGraph, PairPrediction
 from easi3r.types import KnownCameras
@@ -21,11 +21,13 @@ from easi3r.types import KnownCameras
 PAIR_SCALE = 0.5
 """Geometric mean of the pairs' scales: fixes the unit of the reconstruction."""
 
-PNP_MAX_PIXELS = 10_000
-PNP_ERROR_PX = 5.0
+START_PIXELS = 768
+"""Pixels of a frame that registrations, focals and cameras are read off, roughly."""
 
-FIELD_OF_VIEW_DEGREES = (5.0, 150.0)
-"""Of the longer side; a focal estimated outside of it (from poor points) is clipped to it."""
+REGISTERED_POINTS = 2**18
+"""Points that are registered at a time."""
+
+PNP_ERROR_PX = 5.0
 
 MIN_DEPTH = 0.05
 """A chained point nearer to its camera than this fraction of the median depth starts there."""
@@ -55,17 +57,18 @@ def start(
         DisconnectedGraphError: pairs do not chain all frames.
         DegenerateGeometryError: a registration or every focal is undetermined.
     """
-    chained = chain_pairs(graph, prediction)
-    height, width = chained.confidence.shape[1:]
-    device = chained.points.device
+    height, width = prediction.confidence_1.shape[1:]
+    stride = max(1, round((height * width / START_PIXELS) ** 0.5))
+    few = thinned(prediction, stride)
+    pixels = Pixels.every(stride, height, width, prediction.points_1.device)
+    chain = chain_pairs(graph, few)
     intrinsics = known.intrinsics
     if intrinsics is None:
-        focals = estimate_focals(graph, prediction)
+        focals = estimate_focals(graph, few, pixels, width, height)
         if settings.shared_focal:
             focals = np.full_like(focals, np.median(focals))
         intrinsics = np.stack([centred_intrinsics(focal, width, height) for focal in focals])
-    cameras, failures = find_cameras(chained, intrinsics, settings)
-    points = chained.points.flatten(1, 2).double().cpu().numpy()
+    cameras, failures = find_cameras(chain, few, pixels, intrinsics, settings)
     if known.camera_to_world is None:
         to_world = invert_rigid(cameras[0])
         cameras = to_world @ cameras
@@ -73,40 +76,62 @@ def start(
     else:
         path = invert_rigid(known.camera_to_world[0]) @ known.camera_to_world
         to_world, cameras = fit_known_path(cameras, path)
-    points = transform_points(np.broadcast_to(to_world, cameras.shape), points)
-    depth = transform_points(invert_rigid(cameras), points)[..., 2]
-    floor = np.maximum(MIN_DEPTH * np.median(np.abs(depth), axis=1, keepdims=True), 1e-12)
-    focal_and_centre = torch.from_numpy(intrinsics).to(device)
-    pose = torch.from_numpy(cameras).to(device)
+    depth = chained_depths(chain, prediction, invert_rigid(cameras) @ to_world)
+    points = torch.stack([chain.frame(frame, few)[0] for frame in range(graph.frames)])
+    onto = torch.from_numpy(to_world).to(depth.device)
+    world = points.flatten(1, 2).double() @ onto[:3, :3].mT + onto[:3, 3]
+    camera, pose = (torch.from_numpy(given).to(depth.device) for given in (intrinsics, cameras))
     state = State(
         rotation=pose[:, :3, :3].contiguous(),
         centre=pose[:, :3, 3].contiguous(),
-        focal=focal_and_centre.diagonal(dim1=1, dim2=2)[:, :2].contiguous(),
-        principal=focal_and_centre[:, :2, 2].contiguous(),
-        pair=register_pairs(graph, prediction, torch.from_numpy(points).to(device)),
-        depth=torch.from_numpy(np.maximum(depth, floor)).float().to(device),
+        focal=camera.diagonal(dim1=1, dim2=2)[:, :2].contiguous(),
+        principal=camera[:, :2, 2].contiguous(),
+        pair=register_pairs(graph, few, world),
+        depth=depth,
     )
     mean_scale = float(state.pair.scale.log().mean().exp())
     return Start(state.rescaled(PAIR_SCALE / mean_scale), failures)
 
 
-def estimate_focals(graph: PairGraph, prediction: PairPrediction) -> Float64[np.ndarray, " frames"]:
+def chained_depths(
+    chain: Chain, prediction: PairPrediction, to_camera: Float64[np.ndarray, "frames 4 4"]
+) -> Float32[Tensor, "frames pixels"]:
+    """Depths of the chained points in the cameras, none nearer than `MIN_DEPTH`.
+
+    Args:
+        to_camera: from the chain's world.
+    """
+    matrix = torch.from_numpy(to_camera).to(prediction.points_1.device).float()
+    depths = []
+    for frame in range(len(to_camera)):
+        points, _ = chain.frame(frame, prediction)
+        depth = points.reshape(-1, 3) @ matrix[frame, 2, :3] + matrix[frame, 2, 3]
+        floor = (MIN_DEPTH * depth.abs().median()).clamp_min(1e-12)
+        depths.append(torch.maximum(depth, floor))
+    return torch.stack(depths)
+
+
+def estimate_focals(
+    graph: PairGraph, prediction: PairPrediction, pixels: Pixels, width: int, height: int
+) -> Float64[np.ndarray, " frames"]:
     """Focal of each frame, pixels, from the maps in which it is the first of the pair.
 
     Weiszfeld's geometric-median iteration (10 re-weightings) on `pixel ~ f * (x, y) / z`, over the
     points with z > 0. A frame that is never first gets the median of the others.
 
+    Args:
+        prediction: at these pixels of images of this width and height.
+
     Raises:
         DegenerateGeometryError: no pair has a point in front of its first camera.
     """
-    height, width = prediction.confidence_1.shape[1:]
     device = prediction.points_1.device
     centre = torch.tensor([width / 2, height / 2], dtype=torch.float64, device=device)
-    pixel = Pixels.every(1, height, width, device).position.T - centre
+    pixel = (pixels.position.T - centre).float()
     focals = np.full(graph.frames, np.nan)
     for frame in range(graph.frames):
         pairs = torch.from_numpy(np.flatnonzero(graph.edges[:, 0] == frame)).to(device)
-        points = prediction.points_1[pairs].flatten(1, 2).double()
+        points = prediction.points_1[pairs].flatten(1, 2).float()
         front = points[..., 2] > 0
         if not bool(front.any()):
             continue
@@ -115,7 +140,8 @@ def estimate_focals(graph: PairGraph, prediction: PairPrediction) -> Float64[np.
         agreement, length = (observed * direction).sum(-1), direction.square().sum(-1)
         focal = agreement.sum() / length.sum()
         for _ in range(10):
-            weight = 1 / (observed - focal * direction).norm(dim=-1).clamp_min(1e-8)
+            apart = (observed - focal * direction).square().sum(-1).sqrt()
+            weight = 1 / apart.clamp_min(1e-8)
             focal = (weight * agreement).sum() / (weight * length).sum()
         focals[frame] = float(focal)
     if np.isnan(focals).all():
@@ -124,15 +150,14 @@ def estimate_focals(graph: PairGraph, prediction: PairPrediction) -> Float64[np.
             "no predicted point lies in front of its camera",
             "Use weights that were trained for point maps, or give the intrinsics",
         )
-    nearest, widest = (
-        max(width, height) / 2 / np.tan(np.radians(angle) / 2) for angle in FIELD_OF_VIEW_DEGREES
-    )
-    focals = np.clip(focals, widest, nearest)
+    focals = np.clip(focals, *focal_limits(max(width, height)))
     return np.where(np.isnan(focals), np.nanmedian(focals), focals)
 
 
 def find_cameras(
-    chained: ChainedPoints,
+    chain: Chain,
+    prediction: PairPrediction,
+    pixels: Pixels,
     intrinsics: Float64[np.ndarray, "frames 3 3"],
     settings: AlignmentSettings,
 ) -> tuple[Float64[np.ndarray, "frames 4 4"], int]:
@@ -140,19 +165,22 @@ def find_cameras(
 
     Pixels over the confidence threshold take part, or the more confident half of the frame where
     fewer pass. A frame without a pose keeps the one that chaining gave it.
+
+    Args:
+        prediction: at these pixels.
     """
-    height, width = chained.confidence.shape[1:]
-    pixel = pixel_grid(height, width).reshape(-1, 2)
-    cameras = chained.anchor.cpu().numpy().copy()
+    pixel = pixels.position.T.cpu().numpy()
+    cameras = chain.anchor()
     failures = 0
-    for frame, confidence in enumerate(chained.confidence.flatten(1).cpu().numpy()):
+    for frame in range(len(cameras)):
+        points, sureness = chain.frame(frame, prediction)
+        confidence = sureness.float().flatten().cpu().numpy()
         threshold = min(settings.min_confidence, float(np.median(confidence)))
         chosen = np.flatnonzero(confidence >= threshold)
-        chosen = chosen[:: -(-len(chosen) // PNP_MAX_PIXELS)]
-        points = chained.points[frame].reshape(-1, 3)[chosen].double().cpu().numpy()
+        seen = points.reshape(-1, 3).double().cpu().numpy()[chosen]
         cv2.setRNGSeed(settings.seed)
         found, turn, shift, inliers = cv2.solvePnPRansac(
-            points,
+            seen,
             pixel[chosen],
             intrinsics[frame],
             None,
@@ -207,20 +235,22 @@ def register_pairs(
     Raises:
         DegenerateGeometryError: the points of a pair lie on one line.
     """
+    per_batch = max(1, REGISTERED_POINTS // (2 * world.shape[1]))
     found = []
-    for pair, (first, second) in enumerate(graph.edges.tolist()):
-        maps = torch.stack([prediction.points_1[pair], prediction.points_2[pair]])
-        confidence = torch.stack([prediction.confidence_1[pair], prediction.confidence_2[pair]])
+    for some in torch.arange(len(graph)).split(per_batch):
+        first, second = torch.from_numpy(graph.edges)[some].unbind(1)
+        maps = [prediction.points_1[some], prediction.points_2[some]]
+        confidence = [prediction.confidence_1[some], prediction.confidence_2[some]]
         found.append(
             register(
-                maps.reshape(-1, 3),
-                torch.cat([world[first], world[second]]),
-                log_weights(confidence).flatten(),
-                f"pair ({first}, {second})",
+                torch.cat(maps, dim=1).flatten(1, 2),
+                torch.cat([world[first], world[second]], dim=1),
+                log_weights(torch.cat(confidence, dim=1)).flatten(1),
+                [f"pair {tuple(edge)}" for edge in graph.edges[some].tolist()],
             )
         )
     return Similarity(
-        torch.stack([one.rotation for one in found]),
-        torch.stack([one.translation for one in found]),
-        torch.stack([one.scale for one in found]),
+        torch.cat([one.rotation for one in found]),
+        torch.cat([one.translation for one in found]),
+        torch.cat([one.scale for one in found]),
     )

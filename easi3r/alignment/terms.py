@@ -1,69 +1,58 @@
-"""Least-squares terms of one frame: how its residuals answer small motions, focal and depths.
+"""Least-squares terms of some frames: how their residuals answer small motions, focal and depths.
 
 The distances of METHOD section 6 are not squared, so each is replaced by the parabola that touches
 it from above at the current state (iteratively re-weighted least squares): its curvature is
 weight / distance.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float32, Float64
 from torch import Tensor
 
-from easi3r.alignment.problem import FrameMaps
-from easi3r.geometry.tensor_cameras import cross_matrix, lengths
-
-MOTION = 7
-"""Numbers of a small motion: shift (3), turn (3), log scale or log focal (1)."""
+from easi3r.alignment.flow_residual import InducedFlow, SpanFlows
+from easi3r.alignment.layout import MOTION
+from easi3r.alignment.maps import SpanMaps
+from easi3r.alignment.motions import resultant, set_diagonal
+from easi3r.geometry.tensor_cameras import cross, cross_matrix, lengths
 
 
 @dataclass(frozen=True)
-class FrameTerms:
-    """Least-squares terms of one frame. Local unknowns: its motions, then its log focal.
+class SpanTerms:
+    """Curvatures of some frames' terms. A frame's unknowns: its sets' motions, then its log focal.
 
     Attributes:
-        matrix, gradient: over the local unknowns.
-        mixed: local unknowns with each pixel's depth.
-        depth_curvature, depth_gradient: of each pixel's depth.
+        matrix: over a frame's unknowns.
+        mixed: these unknowns with each pixel's depth.
+        depth: of each pixel's depth.
     """
 
-    matrix: Float64[Tensor, "local local"]
-    gradient: Float64[Tensor, " local"]
-    mixed: Float32[Tensor, "local pixels"]
-    depth_curvature: Float32[Tensor, " pixels"]
-    depth_gradient: Float32[Tensor, " pixels"]
+    matrix: Float64[Tensor, "frames local local"]
+    mixed: Float32[Tensor, "frames local pixels"]
+    depth: Float32[Tensor, "frames pixels"]
 
-    def __add__(self, other: "FrameTerms") -> "FrameTerms":
+    def __add__(self, other: "SpanTerms") -> "SpanTerms":
         """Both together: these motions, the other's motions, the one focal and depth map."""
-        mine, theirs = len(self.gradient) - 1, len(other.gradient) - 1
-        matrix = self.matrix.new_zeros(mine + theirs + 1, mine + theirs + 1)
-        gradient = matrix.new_zeros(mine + theirs + 1)
-        mixed = self.mixed.new_zeros(mine + theirs + 1, self.mixed.shape[1])
+        mine, theirs = (terms.matrix.shape[1] - 1 for terms in (self, other))
+        frames, size = len(self.matrix), mine + theirs + 1
+        matrix = self.matrix.new_zeros(frames, size, size)
+        mixed = self.mixed.new_zeros(frames, size, self.mixed.shape[2])
         first = [*range(mine), -1]
         second = [*range(mine, mine + theirs), -1]
         for rows, terms in ((first, self), (second, other)):
             index = torch.tensor(rows, device=matrix.device)
-            matrix[index[:, None], index] += terms.matrix
-            gradient[index] += terms.gradient
-            mixed[index] += terms.mixed
-        return FrameTerms(
-            matrix,
-            gradient,
-            mixed,
-            self.depth_curvature + other.depth_curvature,
-            self.depth_gradient + other.depth_gradient,
-        )
+            matrix[:, index[:, None], index] += terms.matrix
+            mixed[:, index] += terms.mixed
+        return SpanTerms(matrix, mixed, self.depth + other.depth)
 
-    def with_depth_pull(
-        self, curvature: Float32[Tensor, " pixels"], gradient: Float32[Tensor, " pixels"]
-    ) -> "FrameTerms":
-        """These terms and one more on each pixel's depth alone."""
-        return replace(
-            self,
-            depth_curvature=self.depth_curvature + curvature,
-            depth_gradient=self.depth_gradient + gradient,
-        )
+    def without_depths(
+        self, pull: float | Float32[Tensor, "frames pixels"]
+    ) -> Float64[Tensor, "frames local local"]:
+        """The matrix once every depth follows (Schur complement), as a point does in bundle
+        adjustment; `pull` is what else curves along the depths."""
+        slope = self.mixed / (self.depth + pull)[:, None]
+        return self.matrix - (slope @ self.mixed.mT).double()
 
 
 @dataclass(frozen=True)
@@ -73,80 +62,97 @@ class WeightedMotions:
     The Jacobian of that motion is `[I, -[q]x, q]`.
     """
 
-    points: Float32[Tensor, "sets 3 pixels"]
-    weight: Float32[Tensor, "sets pixels"]
+    points: Float32[Tensor, "*sets 3 pixels"]
+    weight: Float32[Tensor, "*sets pixels"]
 
-    def curvature(self) -> Float64[Tensor, "sets 7 7"]:
+    def curvature(self) -> Float64[Tensor, "*sets 7 7"]:
         """Sum of weighted Jacobian products: moments of the points up to the second."""
-        weighted = self.weight[:, None] * self.points
-        mass = self.weight.sum(1).double()
-        first = weighted.sum(2).double()
+        weighted = self.weight[..., None, :] * self.points
+        mass = self.weight.sum(-1).double()[..., None, None]
+        first = weighted.sum(-1).double()
         second = (weighted @ self.points.mT).double()
-        trace = second.diagonal(dim1=1, dim2=2).sum(-1)
+        trace = second.diagonal(dim1=-2, dim2=-1).sum(-1)
         eye = torch.eye(3, dtype=torch.float64, device=mass.device)
-        matrix = mass.new_zeros(len(mass), MOTION, MOTION)
-        matrix[:, :3, :3] = mass[:, None, None] * eye
-        matrix[:, :3, 3:6] = -cross_matrix(first)
-        matrix[:, 3:6, :3] = cross_matrix(first)
-        matrix[:, 3:6, 3:6] = trace[:, None, None] * eye - second
-        matrix[:, :3, 6] = matrix[:, 6, :3] = first
-        matrix[:, 6, 6] = trace
+        matrix = mass.new_zeros(*first.shape[:-1], MOTION, MOTION)
+        matrix[..., :3, :3] = mass * eye
+        matrix[..., :3, 3:6] = -cross_matrix(first)
+        matrix[..., 3:6, :3] = cross_matrix(first)
+        matrix[..., 3:6, 3:6] = trace[..., None, None] * eye - second
+        matrix[..., :3, 6] = matrix[..., 6, :3] = first
+        matrix[..., 6, 6] = trace
         return matrix
 
-    def pull(self, vectors: Float32[Tensor, "sets 3 pixels"]) -> Float32[Tensor, "sets 7 pixels"]:
+    def pull(self, vectors: Float32[Tensor, "*sets 3 pixels"]) -> Float32[Tensor, "*sets 7 pixels"]:
         """The transposed Jacobian times a weighted vector at each point."""
-        force = self.weight[:, None] * vectors
-        turn = torch.linalg.cross(self.points, force, dim=1)
-        scale = (self.points * force).sum(1, keepdim=True)
-        return torch.cat([force, turn, scale], dim=1)
-
-
-def adjoint(
-    rotation: Float64[Tensor, "*batch 3 3"], origin: Float64[Tensor, "*batch 3"]
-) -> Float64[Tensor, "*batch 7 7"]:
-    """A small similarity about `origin`, its axes turned by `rotation`, as one about zero."""
-    matrix = origin.new_zeros(*origin.shape[:-1], MOTION, MOTION)
-    matrix[..., :3, :3] = matrix[..., 3:6, 3:6] = rotation
-    matrix[..., :3, 3:6] = cross_matrix(origin) @ rotation
-    matrix[..., :3, 6] = -origin
-    matrix[..., 6, 6] = 1
-    return matrix
+        force = self.weight[..., None, :] * vectors
+        turn = cross(self.points, force)
+        scale = (self.points * force).sum(-2, keepdim=True)
+        return torch.cat([force, turn, scale], dim=-2)
 
 
 def map_terms(
-    maps: FrameMaps,
-    points: Float32[Tensor, "maps 3 pixels"],
-    rays: Float32[Tensor, "3 pixels"],
-    depth: Float32[Tensor, " pixels"],
+    maps: SpanMaps,
+    points: Float32[Tensor, "frames maps 3 pixels"],
+    rays: Float32[Tensor, "frames 3 pixels"],
+    depth: Float32[Tensor, "frames pixels"],
     softening: float,
-) -> FrameTerms:
-    """Terms of `|depth * ray - point|`, for a frame's predicted `points` in its own camera.
+) -> SpanTerms:
+    """Terms of `|depth * ray - point|`, for frames' predicted `points` in their own cameras.
 
     Args:
         softening: a distance below it counts as it, which bounds the curvature.
     """
-    residual = depth * rays - points
-    distance = lengths(residual)
+    distance = lengths((depth[:, None] * rays)[:, None] - points)
     motions = WeightedMotions(points, maps.weight / distance.clamp_min(softening))
-    weight = motions.weight.sum(0)
-    force = (motions.weight[:, None] * residual).sum(0)
-    by_focal = depth * rays * rays.new_tensor([-1.0, -1.0, 0.0])[:, None]
-    with_depth = -motions.pull(rays.expand_as(points))
-    with_focal = -motions.pull(by_focal.expand_as(points)).sum(2).double().flatten()
+    weight = motions.weight.sum(1)
+    by_focal = depth[:, None] * rays * rays.new_tensor([-1.0, -1.0, 0.0])[:, None]
+    with_depth = -motions.pull(rays[:, None].expand_as(points))
+    pull = motions.weight[:, :, None] * by_focal[:, None]
+    with_focal = -resultant(pull.sum(3), pull @ points.mT).flatten(1)
 
-    size = len(with_focal) + 1
-    matrix = with_focal.new_zeros(size, size)
-    matrix[:-1, :-1] = torch.block_diag(*motions.curvature())
-    matrix[:-1, -1] = matrix[-1, :-1] = with_focal
-    matrix[-1, -1] = (weight * by_focal.square().sum(0)).sum()
-    gradient = with_focal.new_empty(size)
-    gradient[:-1] = -motions.pull(residual).sum(2).double().flatten()
-    gradient[-1] = (force * by_focal).sum()
-    focal_with_depth = weight * (by_focal * rays).sum(0)
-    return FrameTerms(
+    frames, motion = with_focal.shape
+    matrix = with_focal.new_zeros(frames, motion + 1, motion + 1)
+    set_diagonal(matrix[:, :-1, :-1], motions.curvature())
+    matrix[:, :-1, -1] = matrix[:, -1, :-1] = with_focal
+    matrix[:, -1, -1] = (weight * by_focal.square().sum(1)).sum(1)
+    focal_with_depth = weight * (by_focal * rays).sum(1)
+    return SpanTerms(
         matrix,
-        gradient,
-        mixed=torch.cat([with_depth.flatten(0, 1), focal_with_depth[None]]),
-        depth_curvature=weight * rays.square().sum(0),
-        depth_gradient=(force * rays).sum(0),
+        mixed=torch.cat([with_depth.flatten(1, 2), focal_with_depth[:, None]], dim=1),
+        depth=weight * rays.square().sum(1),
+    )
+
+
+def flow_terms(
+    flows: SpanFlows,
+    induced: InducedFlow,
+    rays: Float32[Tensor, "frames 3 pixels"],
+    depth: Float32[Tensor, "frames pixels"],
+) -> SpanTerms:
+    """Terms of frames' flows. Motions: shift and turn in each target camera, its log focal."""
+    image, seen = induced.image, induced.points
+    project = image.new_zeros(*image.shape[:2], 3, *image.shape[2:])
+    project[:, :, 0, 0] = (induced.focal / induced.depth)[:, :, 0]
+    project[:, :, 1, 1] = (induced.focal / induced.depth)[:, :, 1]
+    project[:, :, 2] = -image / induced.depth
+    off_axis = rays * rays.new_tensor([-1.0, -1.0, 0.0])[:, None]
+    by_depth = induced.to_image(induced.rotation @ rays[:, None])
+    by_focal = induced.to_image(induced.rotation @ (depth[:, None] * off_axis)[:, None])
+    turn = torch.linalg.cross(seen[:, :, :, None].expand_as(project), project, dim=2)
+    motion = torch.cat([project, turn, image[:, :, None]], dim=2)
+
+    weight = flows.weight[:, :, None] / induced.residual.abs().clamp_min(1.0)
+    pulled = weight[:, :, None] * motion
+    frames, size = len(rays), MOTION * flows.target.shape[1] + 1
+    matrix = torch.zeros(frames, size, size, dtype=torch.float64, device=rays.device)
+    set_diagonal(matrix[:, :-1, :-1], (pulled.flatten(3) @ motion.flatten(3).mT).double())
+    with_focal = (pulled * by_focal[:, :, None]).sum((3, 4)).double().flatten(1)
+    matrix[:, :-1, -1] = matrix[:, -1, :-1] = with_focal
+    matrix[:, -1, -1] = (weight * by_focal.square()).sum((1, 2, 3))
+    with_depth = (pulled * by_depth[:, :, None]).sum(3).flatten(1, 2)
+    focal_with_depth = (weight * by_focal * by_depth).sum((1, 2))
+    return SpanTerms(
+        matrix,
+        mixed=torch.cat([with_depth, focal_with_depth[:, None]], dim=1),
+        depth=(weight * by_depth.square()).sum((1, 2)),
     )

@@ -6,13 +6,13 @@ import warnings
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int64
-from skimage.exposure import histogram
 from skimage.filters import threshold_multiotsu
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 from torch.nn import functional
 
+from easi3r.attention.kmeans import kmeans
 from easi3r.attention.maps import dynamic_map, normalise_frames
 from easi3r.config import SegmentationSettings
 from easi3r.errors import NonFiniteError
@@ -45,19 +45,18 @@ def segment(
 def cluster_tokens(
     features: FrameFeatures, settings: SegmentationSettings
 ) -> Int64[Tensor, "frames rows columns"]:
-    """A cluster, from 0 on, for every token of the clip, by scikit-learn's k-means on the CPU.
+    """A cluster, from 0 on, for every token of the clip.
 
-    Clips with fewer tokens than `clusters`, or fewer distinct ones, use fewer clusters.
+    By scikit-learn's k-means on a CPU, which gives the reference's labels; by our own on any other
+    device, so that no token leaves it. Both start and step alike; their labels differ as those of
+    two seeds do. Clips with fewer tokens than `clusters`, or fewer distinct ones, use fewer
+    clusters.
     """
-    frames, tokens, channels = features.tokens.shape
-    points = features.tokens.reshape(frames * tokens, channels).float().cpu().numpy()
-    estimator = KMeans(n_clusters=min(settings.clusters, len(points)), random_state=settings.seed)
-    with warnings.catch_warnings():
-        # Raised where tokens coincide (a black frame, say): then fewer clusters are what we want.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        labels = estimator.fit_predict(points)
-    shape = (frames, features.rows, features.columns)
-    return torch.from_numpy(labels.astype(np.int64)).reshape(shape).to(features.tokens.device)
+    points = features.tokens.flatten(0, 1).float()
+    clusters = min(settings.clusters, len(points))
+    cluster = _kmeans_of_sklearn if points.device.type == "cpu" else kmeans
+    labels = cluster(points, clusters, settings.seed)
+    return labels.reshape(len(features.tokens), features.rows, features.columns)
 
 
 def smooth_over_clusters(
@@ -96,14 +95,13 @@ def clip_threshold(scores: Float[Tensor, "frames height width"]) -> float:
     if not scores.isfinite().all():
         problem = "the network's attention holds values that are not finite"
         raise NonFiniteError("dynamic score", problem, "Run in float32, or check the weights")
-    values = scores.flatten().cpu().numpy()
-    counts, centres = histogram(values, nbins=_HISTOGRAM_BINS)
+    counts, centres = _histogram(scores)
     if np.count_nonzero(counts) < max(_CLASS_COUNTS):
         return math.inf
     candidates = [
         threshold_multiotsu(classes=classes, hist=(counts, centres)) for classes in _CLASS_COUNTS
     ]
-    best = max(candidates, key=lambda thresholds: _separation(values, thresholds))
+    best = max(candidates, key=lambda thresholds: _separation(scores, thresholds))
     return float(best[-1])
 
 
@@ -120,12 +118,39 @@ def token_masks(
     return patches.any(dim=4).any(dim=2)
 
 
-def _separation(values: np.ndarray, thresholds: np.ndarray) -> float:
+def _kmeans_of_sklearn(
+    points: Float[Tensor, "points channels"], clusters: int, seed: int
+) -> Int64[Tensor, " points"]:
+    estimator = KMeans(n_clusters=clusters, random_state=seed)
+    with warnings.catch_warnings():
+        # Raised where tokens coincide (a black frame, say): then fewer clusters are what we want.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        labels = estimator.fit_predict(points.numpy())
+    return torch.from_numpy(labels.astype(np.int64))
+
+
+def _histogram(scores: Float[Tensor, "frames height width"]) -> tuple[np.ndarray, np.ndarray]:
+    """Counts and centres of equal bins, those of `numpy.histogram`, counted frame by frame."""
+    bounds = torch.stack(scores.aminmax()).cpu().numpy()
+    edges = np.histogram_bin_edges(bounds, bins=_HISTOGRAM_BINS)
+    inner = torch.from_numpy(edges[1:-1]).to(scores)
+    counts = torch.zeros(_HISTOGRAM_BINS, dtype=torch.int64, device=scores.device)
+    for frame in scores:
+        bins = torch.bucketize(frame.flatten(), inner, right=True)
+        counts += torch.bincount(bins, minlength=_HISTOGRAM_BINS)
+    return counts.cpu().numpy(), (edges[:-1] + edges[1:]) / 2
+
+
+def _separation(scores: Float[Tensor, "frames height width"], thresholds: np.ndarray) -> float:
     """Variance of the class means over the root of the number of classes; -1 for an empty class."""
-    classes = len(thresholds) + 1
-    members = np.digitize(values, thresholds)
-    sizes = np.bincount(members, minlength=classes)
+    bounds = torch.from_numpy(thresholds).to(scores)
+    sizes, sums = (scores.new_zeros(len(bounds) + 1, dtype=torch.float64) for _ in range(2))
+    for frame in scores:
+        members = torch.bucketize(frame, bounds, right=True)
+        for number in range(len(sizes)):
+            inside = members == number
+            sizes[number] += inside.sum()
+            sums[number] += torch.where(inside, frame, 0).sum(dtype=torch.float64)
     if not sizes.all():
         return -1.0
-    means = np.bincount(members, weights=values, minlength=classes) / sizes
-    return float(means.var() / math.sqrt(classes))
+    return float((sums / sizes).var(correction=0)) / math.sqrt(len(sizes))

@@ -27,7 +27,7 @@ class Examined:
         cues: of every cue alone.
         reconstruction: of the second, re-weighted pass.
         first_reconstruction: of the first pass.
-        evidence: what the cues of geometry weighed.
+        evidence: what the combined cue weighs.
     """
 
     masks: MotionMasks

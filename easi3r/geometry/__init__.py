@@ -9,6 +9,7 @@ camera paths with the latter.
 from easi3r.geometry.cameras import (
     backproject,
     centred_intrinsics,
+    fill_world_planes,
     pixel_grid,
     project,
     transform_intrinsics,
@@ -19,6 +20,7 @@ from easi3r.geometry.rigid import invert_rigid, require_poses, transform_points
 __all__ = [
     "backproject",
     "centred_intrinsics",
+    "fill_world_planes",
     "invert_rigid",
     "pixel_grid",
     "project",

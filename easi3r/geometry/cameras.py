@@ -59,3 +59,33 @@ def world_point_map(
     points = backproject(depth, intrinsics)
     flat = points.reshape(*depth.shape[:-2], -1, 3)
     return transform_points(camera_to_world, flat).reshape(points.shape)
+
+
+def fill_world_planes(
+    planes: Float[np.ndarray, "frames 3 height width"],
+    depth: Float[np.ndarray, "frames height width"],
+    intrinsics: Float[np.ndarray, "frames 3 3"],
+    camera_to_world: Float[np.ndarray, "frames 4 4"],
+) -> None:
+    """`world_point_map` into given memory, planes of x, y and z apart: many times faster.
+
+    A ray is the sum of what its column and what its row give, so no ray is ever stored. In the
+    precision of `planes`; in float32 a coordinate is off by less than
+    `2**-22 * (depth * (|column's part| + |row's part|) + |translation|)`.
+
+    Args:
+        planes: overwritten, float32 or float64.
+        intrinsics: without skew.
+    """
+    height, width = depth.shape[1:]
+    for plane, frame_depth, camera, pose in zip(
+        planes, depth, intrinsics, camera_to_world, strict=True
+    ):
+        x = (np.arange(width) - camera[0, 2]) / camera[0, 0]
+        y = (np.arange(height) - camera[1, 2]) / camera[1, 1]
+        for axis in range(3):
+            of_column = (pose[axis, 0] * x + pose[axis, 2]).astype(planes.dtype)
+            of_row = (pose[axis, 1] * y).astype(planes.dtype)
+            np.add(of_column, of_row[:, None], out=plane[axis])
+            plane[axis] *= frame_depth
+            plane[axis] += planes.dtype.type(pose[axis, 3])

@@ -1,5 +1,6 @@
 """Similarity transforms on torch tensors, and their closed-form registration."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import roma
@@ -35,13 +36,13 @@ def register(
     source: Float[Tensor, "*batch n 3"],
     target: Float[Tensor, "*batch n 3"],
     weights: Float[Tensor, "*batch n"],
-    subject: str,
+    subject: str | Sequence[str],
 ) -> Similarity:
     """The similarity that minimises `sum w |s R source + t - target|^2` (Umeyama 1991).
 
     Args:
         weights: >= 0.
-        subject: what is registered, for the error's message.
+        subject: what is registered, for the error's message; of a batch, of each of its elements.
 
     Raises:
         DegenerateGeometryError: the weighted source points or target points lie on one line (or
@@ -54,8 +55,9 @@ def register(
         extents = torch.linalg.eigvalsh((weights[..., None] * centred).mT @ centred)
         line = extents[..., 1] <= COLLINEAR**2 * extents[..., 2]
         if bool(line.any()):
+            first = int(line.flatten().nonzero()[0])
             raise DegenerateGeometryError(
-                subject,
+                subject if isinstance(subject, str) else subject[first],
                 f"the {name} points to register lie on one line or in one point",
                 "Give frames that see a scene with extent; check the depths and confidences",
             )

@@ -11,6 +11,7 @@ from easi3r.model.attention import (
     fused_attention,
 )
 from easi3r.model.blocks import DecoderLayer
+from easi3r.model.catalogue import defaults_of
 from easi3r.model.checkpoints import LoadedModel, load_checkpoint, save_checkpoint
 from easi3r.model.config import ModelConfig
 from easi3r.model.inventory import NamedWeights, list_weights, named_weights
@@ -29,6 +30,7 @@ __all__ = [
     "ModelConfig",
     "NamedWeights",
     "StaticKeyAttention",
+    "defaults_of",
     "embedded_card",
     "explicit_attention",
     "fused_attention",

@@ -93,6 +93,13 @@ class AttentionScores:
         return means.squeeze(-1).transpose(1, 2)
 
 
+class CastingLinear(nn.Linear):
+    """A linear layer that computes in the precision of its own weights."""
+
+    def forward(self, x: Float[Tensor, "*batch inputs"]) -> Float[Tensor, "*batch outputs"]:
+        return super().forward(x.to(self.weight.dtype))
+
+
 class SelfAttention(nn.Module):
     """Attention of tokens to tokens of the same image."""
 
@@ -100,8 +107,8 @@ class SelfAttention(nn.Module):
         super().__init__()
         self.heads = heads
         self.kernel = kernel
-        self.qkv = nn.Linear(channels, 3 * channels)
-        self.proj = nn.Linear(channels, channels)
+        self.qkv = CastingLinear(channels, 3 * channels)
+        self.proj = CastingLinear(channels, channels)
 
     def forward(
         self, x: Float[Tensor, "batch tokens channels"], rotation: Rotation
@@ -116,10 +123,10 @@ class CrossAttention(nn.Module):
     def __init__(self, channels: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.projq = nn.Linear(channels, channels)
-        self.projk = nn.Linear(channels, channels)
-        self.projv = nn.Linear(channels, channels)
-        self.proj = nn.Linear(channels, channels)
+        self.projq = CastingLinear(channels, channels)
+        self.projk = CastingLinear(channels, channels)
+        self.projv = CastingLinear(channels, channels)
+        self.proj = CastingLinear(channels, channels)
 
     def score(
         self,

@@ -7,7 +7,13 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from easi3r.model.attention import AttentionKernel, AttentionScores, CrossAttention, SelfAttention
+from easi3r.model.attention import (
+    AttentionKernel,
+    AttentionScores,
+    CastingLinear,
+    CrossAttention,
+    SelfAttention,
+)
 from easi3r.model.rotary import Rotation
 
 NORM_EPSILON = 1e-6
@@ -31,8 +37,8 @@ class MLP(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.fc1 = nn.Linear(channels, 4 * channels)
-        self.fc2 = nn.Linear(4 * channels, channels)
+        self.fc1 = CastingLinear(channels, 4 * channels)
+        self.fc2 = CastingLinear(4 * channels, channels)
 
     def forward(
         self, x: Float[Tensor, "batch tokens channels"]

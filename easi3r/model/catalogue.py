@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from easi3r.config import WeightDefaults
 from easi3r.model.config import ModelConfig
 
 PUBLISHED_LICENCE = "CC BY-NC-SA 4.0"
@@ -41,6 +42,16 @@ PUBLISHED_WEIGHTS = (  # METHOD section 1
         licence=PUBLISHED_LICENCE,
     ),
 )
+
+
+def defaults_of(config: ModelConfig) -> WeightDefaults:
+    """The recommendation for weights that bring none of their own.
+
+    bfloat16 at the published size, where half the time and memory count
+    (docs/decisions/011-precision-and-batching.md).
+    """
+    published = any(config == weights.config for weights in PUBLISHED_WEIGHTS)
+    return WeightDefaults(precision="bfloat16" if published else "float32")
 
 
 def licence_of(name: str) -> str:

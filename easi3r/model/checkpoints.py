@@ -15,7 +15,7 @@ from torch import Tensor
 
 from easi3r.config import WeightDefaults
 from easi3r.errors import CheckpointError, SettingsError
-from easi3r.model.catalogue import licence_of
+from easi3r.model.catalogue import defaults_of, licence_of
 from easi3r.model.config import ModelConfig
 from easi3r.model.locations import WeightFiles, file_sha256, local_files
 from easi3r.model.network import DUSt3R
@@ -30,8 +30,8 @@ class LoadedModel:
     """A network ready to run, and where it comes from.
 
     Attributes:
-        network: in eval mode, float32, on the CPU, without gradients (`requires_grad_(True)`
-            turns them on).
+        network: in eval mode, without gradients (`requires_grad_(True)` turns them on); as loaded,
+            in float32 on the CPU.
         name: embedded name, repository id, or the file's name without its suffix.
         sha256: of the bytes of the weight file, hex.
         licence: of the weights; results made with them carry it.
@@ -70,13 +70,14 @@ def load_checkpoint(location: str, sha256: str | None = None) -> LoadedModel:
         if sha256 is not None and found != sha256.lower():
             problem = f"the weights' SHA-256 is {found}, not {sha256}"
             raise CheckpointError(location, problem, "Correct the hash or fetch the weights again")
-        defaults = WeightDefaults()
+        recommended = None
         if files.config is None:
             config, licence, state = _read_pickle(location, files)
         else:
             config, licence = read_config(location, files.name, files.config)
             state = _read_safetensors(location, files.weights)
-            defaults = _read_defaults(location, files.weights)
+            recommended = _read_defaults(location, files.weights)
+    defaults = recommended or defaults_of(config)
     network = _build(location, config, state)
     return LoadedModel(network, config, files.name, found, licence, defaults)
 
@@ -137,11 +138,11 @@ def _read_safetensors(location: str, path: Path) -> State:
         raise CheckpointError(location, problem, "Fetch the checkpoint again") from error
 
 
-def _read_defaults(location: str, path: Path) -> WeightDefaults:
+def _read_defaults(location: str, path: Path) -> WeightDefaults | None:
     with safe_open(path, "pt") as file:
         text = (file.metadata() or {}).get(_DEFAULTS)
     if text is None:
-        return WeightDefaults()
+        return None
     try:
         return WeightDefaults.model_validate_json(text)
     except ValidationError as error:

@@ -138,9 +138,13 @@ class FusionStep(nn.Module):
     def refine(
         self, x: Float[Tensor, "pairs channels rows columns"]
     ) -> Float[Tensor, "pairs channels fine_rows fine_columns"]:
-        """The step without a skip, as the coarsest level takes it."""
+        """The step without a skip, as the coarsest level takes it.
+
+        `out_conv` mixes channels, the upsampling averages pixels: they commute, and a quarter of
+        the pixels is enough for it.
+        """
         rows, columns = x.shape[-2:]
-        return self.out_conv(upsample(self.resConfUnit2(x), (2 * rows, 2 * columns)))
+        return upsample(self.out_conv(self.resConfUnit2(x)), (2 * rows, 2 * columns))
 
 
 class ResidualUnit(nn.Module):

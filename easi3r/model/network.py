@@ -18,8 +18,14 @@ import torch
 from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor, nn
 
+from easi3r.config import Precision
 from easi3r.errors import SettingsError
-from easi3r.model.attention import AttentionKernel, StaticKeyAttention, fused_attention
+from easi3r.model.attention import (
+    AttentionKernel,
+    CastingLinear,
+    StaticKeyAttention,
+    fused_attention,
+)
 from easi3r.model.blocks import (
     NORM_EPSILON,
     DecoderBlock,
@@ -46,8 +52,9 @@ def normalise(
 class DUSt3R(nn.Module):
     """The network, with the parameter names of the published checkpoints.
 
-    Works at any image size whose sides are multiples of the patch, portrait or landscape. Under
-    `torch.autocast` the streams between blocks, the heads and the key means stay in float32.
+    Works at any image size whose sides are multiples of the patch, portrait or landscape. In lower
+    precision (`in_precision`, or under `torch.autocast`, which training uses) the streams between
+    blocks, the heads and the key means stay in float32.
 
     Args:
         config: the size.
@@ -68,7 +75,7 @@ class DUSt3R(nn.Module):
             EncoderBlock(encoder, config.encoder_heads, kernel) for _ in range(config.encoder_depth)
         )
         self.enc_norm = nn.LayerNorm(encoder, eps=NORM_EPSILON)
-        self.decoder_embed = nn.Linear(encoder, decoder)
+        self.decoder_embed = CastingLinear(encoder, decoder)
         self.dec_blocks = nn.ModuleList(
             DecoderBlock(decoder, config.decoder_heads, kernel) for _ in range(config.decoder_depth)
         )
@@ -78,6 +85,30 @@ class DUSt3R(nn.Module):
         )
         self.downstream_head1 = HEADS[config.head](config)
         self.downstream_head2 = HEADS[config.head](config)
+
+    def in_precision(self, precision: Precision) -> "DUSt3R":
+        """The same network, for inference, whose blocks compute in a precision; converted once.
+
+        It shares every tensor that does not change; it is this network where none does.
+
+        Raises:
+            SettingsError: float32 of a network that has been rounded to less.
+        """
+        dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
+        if self.decoder_embed.weight.dtype == dtype:
+            return self
+        if dtype == torch.float32:
+            problem = f"the weights have been rounded to {self.decoder_embed.weight.dtype}"
+            raise SettingsError("model.precision", problem, "Load them again for float32")
+        with torch.device("meta"):
+            network = DUSt3R(self.config, self.kernel)
+        state = self.state_dict()
+        for name, layer in network.named_modules():
+            if isinstance(layer, CastingLinear):
+                for parameter in (f"{name}.weight", f"{name}.bias"):
+                    state[parameter] = state[parameter].to(dtype)
+        network.load_state_dict(state, assign=True)
+        return network.eval().requires_grad_(False)
 
     def encode(self, images: Float[Tensor, "frames 3 height width"]) -> FrameFeatures:
         """Features of each frame, computed once and used by every pair of both passes.

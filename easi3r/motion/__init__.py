@@ -1,8 +1,8 @@
 """Motion from geometry: optical flow and matches that a rigid scene does not explain.
 
 Beside Easi3R's attention map (`easi3r.attention`), which needs no geometry. `clip_flow` estimates
-flow, `flow_evidence` and `match_evidence` compare it and attention's matches with a
-reconstruction, `combined_score` weighs everything.
+flow, `flow_evidence` and `match_residual` compare it and attention's matches with a
+reconstruction, `combined_score` weighs flow and attention.
 """
 
 from easi3r.motion.combination import (
@@ -16,14 +16,13 @@ from easi3r.motion.combination import (
     probability,
 )
 from easi3r.motion.flow_evidence import FlowEvidence, flow_evidence
-from easi3r.motion.match_evidence import MatchEvidence, match_evidence
+from easi3r.motion.match_residual import match_residual
 from easi3r.motion.optical_flow import DISFlow, FlowEstimator, clip_flow
 
 __all__ = [
     "DISFlow",
     "FlowEstimator",
     "FlowEvidence",
-    "MatchEvidence",
     "MotionEvidence",
     "MotionScore",
     "clip_flow",
@@ -32,7 +31,7 @@ __all__ = [
     "flow_evidence",
     "flow_score",
     "likely_mask",
-    "match_evidence",
+    "match_residual",
     "match_score",
     "probability",
 ]

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Float32
+from scipy.ndimage import uniform_filter1d
 from scipy.special import expit
 from skimage.filters import apply_hysteresis_threshold
 
 from easi3r.config import MotionCalibration
 from easi3r.errors import SettingsError
 from easi3r.motion.flow_evidence import FlowEvidence
-from easi3r.motion.match_evidence import MatchEvidence
 
 FLOW_THRESHOLD = 2.0
 """Flow cue: residuals above this many expected errors move."""
@@ -22,10 +22,13 @@ MATCH_THRESHOLD = 1.0
 NEIGHBOURHOOD = 1 / 12
 """Side of the square that nearby evidence is averaged over, as a share of the image's diagonal."""
 
+FRAMES_AROUND = 5
+"""Frames, its own in the middle, over which the evidence near a pixel is averaged in time."""
+
 
 @dataclass(frozen=True)
 class MotionEvidence:
-    """Everything that is known of a clip's motion.
+    """What the combined cue weighs.
 
     Attributes:
         attention: Easi3R's dynamic map, averaged over clusters, 0..1 (METHOD section 4, step 3).
@@ -33,7 +36,6 @@ class MotionEvidence:
 
     attention: Float32[np.ndarray, "frames rows columns"]
     flow: FlowEvidence
-    match: MatchEvidence
 
 
 @dataclass(frozen=True)
@@ -59,19 +61,25 @@ class MotionScore:
         return cls(score, score > threshold, threshold)
 
 
-def flow_score(evidence: MotionEvidence) -> MotionScore:
+def flow_score(flow: FlowEvidence) -> MotionScore:
     """The flow cue alone: residual / (residual + `FLOW_THRESHOLD`), moving above one half."""
-    return MotionScore.above(_squashed(evidence.flow.residual, FLOW_THRESHOLD), 0.5)
+    return MotionScore.above(_squashed(flow.residual, FLOW_THRESHOLD), 0.5)
 
 
-def match_score(evidence: MotionEvidence) -> MotionScore:
-    """The match cue alone, upsampled bilinearly; as the flow cue, with `MATCH_THRESHOLD`."""
-    tokens = _squashed(evidence.match.residual, MATCH_THRESHOLD)
-    return MotionScore.above(_upsampled(tokens, *evidence.flow.residual.shape[1:]), 0.5)
+def match_score(
+    residual: Float32[np.ndarray, "frames rows columns"], height: int, width: int
+) -> MotionScore:
+    """The match cue alone, upsampled bilinearly; as the flow cue, with `MATCH_THRESHOLD`.
+
+    Args:
+        residual: as `match_residual` gives it, in tokens.
+        height, width: of the masks, in pixels.
+    """
+    return MotionScore.above(_upsampled(_squashed(residual, MATCH_THRESHOLD), height, width), 0.5)
 
 
 def combined_score(evidence: MotionEvidence, calibration: MotionCalibration | None) -> MotionScore:
-    """The combined cue: the probability that a pixel moves, given all evidence.
+    """The combined cue: the probability that a pixel moves, given attention and flow.
 
     Raises:
         SettingsError: no calibration, or one of another number of features.
@@ -110,25 +118,33 @@ def likely_mask(
     return apply_hysteresis_threshold(score, calibration.threshold, calibration.certain)
 
 
-def features(evidence: MotionEvidence) -> Float32[np.ndarray, "frames height width 9"]:
+def features(evidence: MotionEvidence) -> Float32[np.ndarray, "frames height width 11"]:
     """What the logistic model weighs, per pixel.
 
     Logarithms of 1 + residual, 1 + strict residual and 1 + worse look of the flow, each there and
-    averaged over the neighbourhood; the share of pairs that see the pixel; attention; and the
-    first's median over the clip, which is high where cameras or flow are wrong and nothing is
-    certain. The matches take no part: with them, clips held out were told apart less well.
+    averaged over the neighbourhood; the share of pairs that see the pixel; attention; the first's
+    median over the clip, which is high where cameras or flow are wrong and nothing is certain; and
+    attention times the first's average over the neighbourhood in space and time, and times its
+    median: attention lights up what could move, and counts for more where flow agrees. The matches
+    take no part: with them, clips held out were told apart less well.
     """
     flow = evidence.flow
     height, width = flow.residual.shape[1:]
     of_flow = [
         np.log1p(values) for values in (flow.residual, flow.strict_residual, flow.worse_look)
     ]
+    nearby = [_nearby(values) for values in of_flow]
+    attention = _upsampled(evidence.attention, height, width)
+    over_time = uniform_filter1d(nearby[0], FRAMES_AROUND, axis=0, mode="nearest")
+    median = np.median(of_flow[0])
     maps = [
         *of_flow,
-        *(_nearby(values) for values in of_flow),
+        *nearby,
         flow.seen,
-        _upsampled(evidence.attention, height, width),
-        np.broadcast_to(np.median(of_flow[0]), flow.residual.shape),
+        attention,
+        np.broadcast_to(median, attention.shape),
+        attention * over_time,
+        attention * median,
     ]
     return np.stack(maps, axis=-1).astype(np.float32)
 

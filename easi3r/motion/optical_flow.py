@@ -112,9 +112,10 @@ def _chain(
         links: flows between neighbours.
     """
     chained: dict[tuple[int, int], np.ndarray] = {}
-    flow = links.get((first, first + step))
+    if reach < 2:
+        return chained
+    flow = links[first, first + step]
     for target in range(first + 2 * step, first + step * (reach + 1), step):
-        assert flow is not None  # the clip reaches at least to `target`
         here = pixel_grid(*flow.shape[:2]).astype(np.float32)
         guess = flow + _sampled(links[target - step, target], here + flow)
         flow = np.asarray(estimator(images[first], images[target], guess), np.float32)

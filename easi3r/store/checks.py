@@ -1,6 +1,6 @@
-"""What an annotation must satisfy before a byte of it is written."""
+"""What an annotation must satisfy before a byte of it is written, and ever after."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -17,7 +17,7 @@ def check_annotation(annotation: ClipAnnotation) -> None:
         InvalidAnnotationError: names the clip and everything that is wrong with it.
         DegenerateGeometryError: names the pose that is not a rigid transform.
     """
-    problems = list(_wrong_shapes(annotation)) or list(_wrong_values(annotation))
+    problems = list(_wrong_shapes(annotation)) or list(_wrong_annotation(annotation))
     clip = annotation.spec.clip_id
     if problems:
         remedy = "Look for the cause upstream: the decoder, the network or the alignment"
@@ -51,31 +51,70 @@ def _wrong_shapes(annotation: ClipAnnotation) -> Iterator[str]:
         yield f"nothing to store: images of shape {images}, scores of shape {score.shape}"
 
 
-def _wrong_values(annotation: ClipAnnotation) -> Iterator[str]:
+def _wrong_annotation(annotation: ClipAnnotation) -> Iterator[str]:
     found = annotation.reconstruction
-    for name, values in [
-        ("time", annotation.pts_seconds),
-        ("source_to_stored", annotation.source_to_stored),
-        ("dynamic_score", annotation.dynamic_score),
-        ("depth", found.depth),
-        ("confidence", found.confidence),
-        ("intrinsics", found.intrinsics),
-    ]:
+    yield from wrong_values(
+        {
+            "time": annotation.pts_seconds,
+            "source_to_stored": annotation.source_to_stored,
+            "dynamic_score": annotation.dynamic_score,
+            "depth": found.depth,
+            "confidence": found.confidence,
+            "intrinsics": found.intrinsics,
+        }
+    )
+    if tuple(annotation.frame_index.tolist()) != annotation.spec.frame_index:
+        yield "frame_index differs from that of the clip's plan"
+    if annotation.scale not in UNIT_OF_LENGTH:
+        yield f"scale must be one of {sorted(UNIT_OF_LENGTH)}, not {annotation.scale!r}"
+
+
+def wrong_values(arrays: Mapping[str, np.ndarray]) -> Iterator[str]:
+    """What is wrong with the values of some arrays of a clip, named as in the schema."""
+    for name, values in arrays.items():
         bad = int(np.count_nonzero(~np.isfinite(values)))
         if bad:
             yield f"{name} has {bad} of {values.size} values that are not finite"
-    if (found.depth <= 0).any():
-        yield f"depth must be positive, and its smallest is {found.depth.min()}"
-    if ((found.confidence < 1) & (found.confidence != 0)).any():
+        elif name in _RULES:
+            yield from _RULES[name](values)
+
+
+def _wrong_depth(depth: np.ndarray) -> Iterator[str]:
+    if (depth <= 0).any():
+        yield f"depth must be positive, and its smallest is {depth.min()}"
+
+
+def _wrong_confidence(confidence: np.ndarray) -> Iterator[str]:
+    if ((confidence < 1) & (confidence != 0)).any():
         yield "confidence must be 1 or more, or 0 where it was cleaned"
-    if (annotation.dynamic_score < 0).any() or (annotation.dynamic_score > 1).any():
+
+
+def _wrong_score(score: np.ndarray) -> Iterator[str]:
+    if (score < 0).any() or (score > 1).any():
         yield "dynamic_score must lie in 0..1"
-    if (np.diff(annotation.pts_seconds) <= 0).any():
+
+
+def _wrong_time(time: np.ndarray) -> Iterator[str]:
+    if (np.diff(time) <= 0).any():
         yield "time must ascend"
-    if tuple(annotation.frame_index.tolist()) != annotation.spec.frame_index:
-        yield "frame_index differs from that of the clip's plan"
-    focal = found.intrinsics[:, [0, 1], [0, 1]]
-    if (focal <= 0).any() or (found.intrinsics[:, 2] != (0, 0, 1)).any():
+
+
+def _wrong_frame_index(frame_index: np.ndarray) -> Iterator[str]:
+    if (np.diff(frame_index) <= 0).any() or (frame_index < 0).any():
+        yield "frame_index must ascend from 0 or more"
+
+
+def _wrong_intrinsics(intrinsics: np.ndarray) -> Iterator[str]:
+    focal = intrinsics[:, [0, 1], [0, 1]]
+    if (focal <= 0).any() or (intrinsics[:, 2] != (0, 0, 1)).any():
         yield "intrinsics need positive focal lengths and the last row [0, 0, 1]"
-    if annotation.scale not in UNIT_OF_LENGTH:
-        yield f"scale must be one of {sorted(UNIT_OF_LENGTH)}, not {annotation.scale!r}"
+
+
+_RULES = {
+    "time": _wrong_time,
+    "frame_index": _wrong_frame_index,
+    "depth": _wrong_depth,
+    "confidence": _wrong_confidence,
+    "dynamic_score": _wrong_score,
+    "intrinsics": _wrong_intrinsics,
+}

@@ -39,6 +39,7 @@ class CommitRecord(BaseModel):
         owned_start, owned_stop: source frames [start, stop) that the clip answers for.
         start_seconds, stop_seconds: presentation times of its first and last frame.
         quality: None where a figure does not exist.
+        degraded: as in `ClipAnnotation`; records written before there was such a thing read as ().
         committed_at: by the writer's clock.
     """
 
@@ -66,6 +67,7 @@ class CommitRecord(BaseModel):
     settings_digest: str
     device: str
     quality: dict[str, float | None]
+    degraded: tuple[str, ...] = ()
     committed_at: AwareDatetime
     objects: tuple[StoredObject, ...]
 
@@ -112,6 +114,7 @@ def make_record(annotation: ClipAnnotation, path: str, objects: dict[str, bytes]
         settings_digest=provenance.settings_digest,
         device=provenance.device,
         quality=finite_or_null(annotation.reconstruction.quality),
+        degraded=annotation.degraded,
         committed_at=datetime.now(UTC),
         objects=tuple(
             StoredObject(name=name, size=len(data), sha256=hashlib.sha256(data).hexdigest())
@@ -127,10 +130,15 @@ def read_record(files: Files, path: str) -> CommitRecord:
         FileNotFoundError: there is none.
         CorruptClipError: it is no commit record.
     """
-    return _parse(files, path, files.get(path))
+    return parse_record(files, path, files.get(path))
 
 
-def _parse(files: Files, path: str, data: bytes) -> CommitRecord:
+def parse_record(files: Files, path: str, data: bytes) -> CommitRecord:
+    """A commit record.
+
+    Raises:
+        CorruptClipError: it is none.
+    """
     try:
         return CommitRecord.model_validate_json(data)
     except ValidationError as error:
@@ -152,7 +160,7 @@ def records(files: Files) -> tuple[CommitRecord, ...]:
 def records_of(files: Files, clip_id: str) -> tuple[CommitRecord, ...]:
     """The commit records of one clip, the newest last."""
     folder = commit_folder(clip_id)
-    names = [name for name in files.sizes(folder) if name.startswith(f"{clip_id}.")]
+    names = [name for name in files.names(folder) if name.startswith(f"{clip_id}.")]
     return _read(files, folder, names)
 
 
@@ -162,7 +170,7 @@ def _name(path: str) -> str:
 
 def _read(files: Files, folder: str, names: Iterable[str]) -> tuple[CommitRecord, ...]:
     paths = [f"{folder}/{name}" for name in names if RESULT_NAME.fullmatch(_name(name))]
-    found = [_parse(files, path, data) for path, data in files.get_all(paths).items()]
+    found = [parse_record(files, path, data) for path, data in files.get_all(paths).items()]
     return tuple(
         sorted(
             found,

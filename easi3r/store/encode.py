@@ -3,22 +3,35 @@
 Why these codecs and what they cost: docs/decisions/001-store-encoding.md.
 """
 
+import functools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
 import zarr
-from jaxtyping import Float, Float32
+from jaxtyping import Float, Float32, Float64
 from numcodecs.bitround import BitRound
 from zarr.codecs import BloscCodec, Crc32cCodec, TransposeCodec
 from zarr.core.buffer import Buffer, default_buffer_prototype
+from zarr.core.group import GroupMetadata
 from zarr.storage import MemoryStore
 
 from easi3r.config import StoreSettings
 from easi3r.errors import InvalidAnnotationError
-from easi3r.geometry import world_point_map
+from easi3r.geometry import fill_world_planes
+from easi3r.store.layout import (
+    DOCUMENT,
+    Layout,
+    chunk_contents,
+    decode_chunk,
+    encode_chunk,
+    join_chunks,
+    parse_layout,
+    split_chunks,
+)
 from easi3r.store.schema import (
     FORMAT,
     SCHEMA_VERSION,
@@ -27,9 +40,12 @@ from easi3r.store.schema import (
     Variable,
     result_id,
 )
+from easi3r.store.threads import in_threads
 from easi3r.types import ClipAnnotation
 
 _LARGEST = float(np.finfo(np.float32).max)
+_DOCUMENTS_KEPT = 1024
+_WORTH_THREADS_BYTES = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -51,10 +67,20 @@ def round_mantissa(values: Float[np.ndarray, "*shape"], bits: int) -> Float32[np
     The relative error is at most `2**-(bits + 1)` for every finite float32, subnormal or huge,
     and for every float64 between float32's smallest normal and largest number.
     """
+    rounded = np.empty(values.shape, np.float32)
+    for source, target in zip(np.atleast_2d(values), np.atleast_2d(rounded), strict=True):
+        _round_into(target, source.astype(np.float64), bits)
+    return rounded
+
+
+def _round_into(
+    target: Float32[np.ndarray, "*shape"], values: Float64[np.ndarray, "*shape"], bits: int
+) -> None:
+    """`round_mantissa` of one frame or plane: a few of them fit into a processor's cache."""
     codec = BitRound(keepbits=bits)
-    rounded = codec.decode(codec.encode(values.astype(np.float64)))
+    rounded = codec.decode(codec.encode(values))
     largest = (2 - 2.0**-bits) * 2.0**127  # where rounding up would give infinity
-    return np.clip(rounded, -largest, largest).astype(np.float32)
+    target[...] = np.clip(rounded, -largest, largest, out=rounded)
 
 
 def clip_arrays(annotation: ClipAnnotation, settings: StoreSettings) -> tuple[ClipArray, ...]:
@@ -77,29 +103,34 @@ def clip_arrays(annotation: ClipAnnotation, settings: StoreSettings) -> tuple[Cl
         "loss_history": found.loss_history,
     }
     if settings.point_map == "stored":
-        values["point_map"] = np.concatenate(list(_point_map_chunks(annotation, depth, settings)))
+        values["point_map"] = _point_map(annotation, depth, settings)
     return tuple(
-        ClipArray(variable, np.ascontiguousarray(values[variable.name], variable.dtype))
+        ClipArray(variable, np.asarray(values[variable.name], variable.dtype))
         for variable in VARIABLES
         if variable.name in values
     )
 
 
-def _point_map_chunks(
+def _point_map(
     annotation: ClipAnnotation,
     depth: Float32[np.ndarray, "frames height width"],
     settings: StoreSettings,
-) -> Iterator[Float32[np.ndarray, "_ height width 3"]]:
-    """The point map of the stored depth, a few frames at a time: float64 is large."""
+) -> Float32[np.ndarray, "frames height width 3"]:
+    """The point map of the stored depth, its planes apart in memory as they are stored."""
     found = annotation.reconstruction
-    for start in range(0, len(depth), settings.frames_per_chunk):
-        part = slice(start, start + settings.frames_per_chunk)
-        points = world_point_map(depth[part], found.intrinsics[part], found.camera_to_world[part])
-        if np.abs(points).max() > _LARGEST:
-            problem = f"a world point of frames {part.start}.. exceeds float32"
+    frames, height, width = depth.shape
+    planes = np.empty((frames, 3, height, width), np.float32)
+    exact = np.empty((1, 3, height, width), np.float64)
+    for frame in range(frames):
+        part = slice(frame, frame + 1)
+        fill_world_planes(exact, depth[part], found.intrinsics[part], found.camera_to_world[part])
+        if max(exact.max(), -exact.min()) > _LARGEST:
+            problem = f"a world point of frame {frame} exceeds float32"
             remedy = "Look for the cause upstream: the alignment diverged"
             raise InvalidAnnotationError(f"clip {annotation.spec.clip_id}", problem, remedy)
-        yield round_mantissa(points, settings.mantissa_bits)
+        for plane, target in zip(exact[0], planes[frame], strict=True):
+            _round_into(target, plane, settings.mantissa_bits)
+    return planes.transpose(0, 2, 3, 1)
 
 
 def finite_or_null(figures: Mapping[str, float]) -> dict[str, float | None]:
@@ -128,9 +159,11 @@ def clip_attributes(annotation: ClipAnnotation, settings: StoreSettings) -> dict
         "image_width": width,
         "source_to_stored": annotation.source_to_stored.tolist(),
         "scale": annotation.scale,
+        "poses_given": annotation.poses_given,
         "licence": provenance.weights_licence,
         "point_map": settings.point_map,
         "provenance": asdict(provenance),
+        "degraded": list(annotation.degraded),
         "quality": finite_or_null(annotation.reconstruction.quality),
         "seconds_by_stage": dict(annotation.seconds_by_stage),
     }
@@ -139,23 +172,41 @@ def clip_attributes(annotation: ClipAnnotation, settings: StoreSettings) -> dict
 def encode_clip(
     arrays: tuple[ClipArray, ...], attributes: Mapping[str, Any], settings: StoreSettings
 ) -> dict[str, bytes]:
-    """Every object of a clip's Zarr group by its path in the group.
+    """Every object of a clip's Zarr group by its path in the group; the bytes zarr would write.
 
     One shard per array, inner chunks of `frames_per_chunk` frames, codecs of the Zarr 3
     specification only; each inner chunk carries its CRC-32C, so any reader notices damage.
     """
-    buffers: dict[str, Buffer] = {}
-    store = MemoryStore(buffers)
-    zarr.create_group(store, attributes=dict(attributes), zarr_format=3)
+    group = GroupMetadata(attributes=dict(attributes), zarr_format=3)
+    objects = {
+        path: buffer.to_bytes()
+        for path, buffer in group.to_buffer_dict(default_buffer_prototype()).items()
+    }
+    layouts = []
     for array in arrays:
-        _create_array(store, array, str(attributes["scale"]), settings)
-    return {path: buffer.to_bytes() for path, buffer in sorted(buffers.items())}
+        variable, shape = array.variable, array.values.shape
+        document = _array_document(variable, shape, str(attributes["scale"]), settings)
+        objects[f"{variable.name}/{DOCUMENT}"] = document
+        layouts.append(parse_layout(document))
+    chunks = (
+        (layout, content)
+        for array, layout in zip(arrays, layouts, strict=True)
+        for content in chunk_contents(layout, array.values)
+    )
+    large = sum(array.values.nbytes for array in arrays) >= _WORTH_THREADS_BYTES
+    encoded = iter((in_threads if large else map)(lambda chunk: encode_chunk(*chunk), chunks))
+    for array, layout in zip(arrays, layouts, strict=True):
+        if layout.chunks:
+            path = f"{array.variable.name}/{layout.object_name}"
+            objects[path] = join_chunks(layout, list(islice(encoded, layout.chunks)))
+    return dict(sorted(objects.items()))
 
 
-def _create_array(
-    store: MemoryStore, array: ClipArray, scale: str, settings: StoreSettings
-) -> None:
-    variable, shape = array.variable, array.values.shape
+@functools.lru_cache(_DOCUMENTS_KEPT)
+def _array_document(
+    variable: Variable, shape: tuple[int, ...], scale: str, settings: StoreSettings
+) -> bytes:
+    """The `zarr.json` of an array, from zarr; the same for every clip of one shape."""
     whole = tuple(max(1, length) for length in shape)
     chunk, shard = whole, None
     if variable.sharded:
@@ -164,23 +215,25 @@ def _create_array(
         shard = (math.ceil(shape[0] / frames) * frames, *shape[1:])
     planar = [TransposeCodec(order=(0, 3, 1, 2))] if variable.name == "point_map" else []
     lossless = [BloscCodec(cname="zstd", clevel=3, shuffle="bitshuffle"), Crc32cCodec()]
+    documents: dict[str, Buffer] = {}
     zarr.create_array(
-        store,
-        name=variable.name,
-        data=array.values,
+        MemoryStore(documents),
+        shape=shape,
+        dtype=variable.dtype,
         chunks=chunk,
         shards=shard,
         filters=planar,
         compressors=lossless,
         fill_value=variable.fill_value,
-        attributes=_array_attributes(variable, scale, settings),
+        attributes=array_attributes(variable, scale, settings),
         dimension_names=variable.dims,
         zarr_format=3,
-        config={"write_empty_chunks": True},  # a missing object is then always a loss
     )
+    return documents[DOCUMENT].to_bytes()
 
 
-def _array_attributes(variable: Variable, scale: str, settings: StoreSettings) -> dict[str, Any]:
+def array_attributes(variable: Variable, scale: str, settings: StoreSettings) -> dict[str, Any]:
+    """What an array says of itself, beside its `zarr.json`'s own fields."""
     exact = not variable.lossy
     attributes = {
         "units": variable.units or UNIT_OF_LENGTH[scale],
@@ -197,13 +250,19 @@ def decoded_differences(
     objects: Mapping[str, bytes], arrays: tuple[ClipArray, ...]
 ) -> Iterator[str]:
     """Names of the arrays that these objects do not give back bit for bit."""
-    make = default_buffer_prototype().buffer.from_bytes
-    store = MemoryStore({path: make(data) for path, data in objects.items()}, read_only=True)
-    group = zarr.open_group(store, mode="r", use_consolidated=False)
     for array in arrays:
-        stored = group[array.variable.name]
-        assert isinstance(stored, zarr.Array)
-        values = np.asarray(stored[...])
-        same = values.dtype == array.values.dtype and values.shape == array.values.shape
-        if not same or values.tobytes() != array.values.tobytes():
-            yield array.variable.name
+        name, values = array.variable.name, array.values
+        layout = parse_layout(objects[f"{name}/{DOCUMENT}"])
+        same = (layout.dtype, layout.shape) == (values.dtype, values.shape)
+        if same and layout.chunks:
+            same = _holds(layout, objects[f"{name}/{layout.object_name}"], values)
+        if not same:
+            yield name
+
+
+def _holds(layout: Layout, data: bytes, values: np.ndarray) -> bool:
+    pairs = zip(split_chunks(layout, data), chunk_contents(layout, values), strict=True)
+    return all(
+        np.array_equal(decode_chunk(layout, chunk).view(np.uint8), content.view(np.uint8))
+        for chunk, content in pairs
+    )

@@ -2,10 +2,17 @@
 
 import errno
 import functools
+import http.client
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from easi3r.errors import StorageUnavailableError, UnreadableURLError, UnwritableDestinationError
+from easi3r.errors import (
+    DestinationFullError,
+    StorageUnavailableError,
+    UnreadableURLError,
+    UnwritableDestinationError,
+)
 
 _PASSING = {
     errno.EAGAIN,
@@ -19,6 +26,16 @@ _PASSING = {
     errno.EHOSTUNREACH,
 }
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+# S3 answers these with 400: the body was cut or changed on its way.
+_PASSING_CODES = {
+    "BadDigest",
+    "IncompleteBody",
+    "RequestTimeout",
+    "XAmzContentChecksumMismatch",
+    "XAmzContentSHA256Mismatch",
+}
+_PASSING_STATUSES = {408, 409, 425, 429}
+_NOT_IMPLEMENTED = 501
 _RETRY = "Run again once the storage answers; committed clips are kept"
 
 
@@ -28,8 +45,10 @@ def _connection_errors() -> tuple[type[Exception], ...]:
     from aiohttp import ClientError
     from botocore.exceptions import ConnectionError as BotoConnectionError
     from botocore.exceptions import HTTPClientError
+    from botocore.parsers import ResponseParserError
 
-    return (ClientError, BotoConnectionError, HTTPClientError)
+    broken = (http.client.HTTPException, EOFError, ResponseParserError)
+    return (ClientError, BotoConnectionError, HTTPClientError, *broken)
 
 
 @functools.cache
@@ -42,13 +61,26 @@ def _driver_errors() -> tuple[type[Exception], ...]:
 def _is_passing(error: Exception) -> bool:
     if isinstance(error, (ConnectionError, TimeoutError, *_connection_errors())):
         return True
-    return isinstance(error, OSError) and error.errno in _PASSING
+    return _answer_is_passing(error) or (isinstance(error, OSError) and error.errno in _PASSING)
+
+
+def _answer_is_passing(error: Exception) -> bool:
+    """By what the S3 server answered, whatever the driver made of it."""
+    answer = _answer(error)
+    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if status in _PASSING_STATUSES or (status >= 500 and status != _NOT_IMPLEMENTED):
+        return True
+    return answer.get("Error", {}).get("Code") in _PASSING_CODES
+
+
+def _answer(error: Exception) -> dict[str, Any]:
+    """botocore's account of an answer; s3fs raises errors of its own from botocore's."""
+    return getattr(error, "response", None) or getattr(error.__cause__, "response", None) or {}
 
 
 def _is_precondition_failure(error: Exception) -> bool:
     """Some S3 servers answer 412 without naming the header, which s3fs takes for a bad request."""
-    response = getattr(error.__cause__, "response", None) or {}
-    return response.get("Error", {}).get("Code") in {"PreconditionFailed", "412"}
+    return _answer(error).get("Error", {}).get("Code") in {"PreconditionFailed", "412"}
 
 
 def _describe(error: Exception) -> str:
@@ -70,7 +102,8 @@ def writing(subject: str) -> Iterator[None]:
     """Give what goes wrong inside a typed error about `subject`; `FileExistsError` passes.
 
     Raises:
-        UnwritableDestinationError: refused for good: permission, no such bucket, disk full.
+        UnwritableDestinationError: refused for good: permission, no such bucket.
+        DestinationFullError: no room left.
         StorageUnavailableError: a passing failure.
     """
     try:
@@ -83,6 +116,8 @@ def writing(subject: str) -> Iterator[None]:
         if _is_passing(error):
             raise StorageUnavailableError(subject, _describe(error), _RETRY) from error
         problem = f"cannot be written ({_describe(error)})"
+        if isinstance(error, OSError) and error.errno in _FULL:
+            raise DestinationFullError(subject, problem, _remedy(error)) from error
         raise UnwritableDestinationError(subject, problem, _remedy(error)) from error
 
 

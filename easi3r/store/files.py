@@ -8,9 +8,10 @@ same URL, and no secret travels in a task graph.
 import errno
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from zarr.abc.store import Store
 
 from easi3r.errors import UnreadableURLError, UnwritableDestinationError
 from easi3r.store.failures import reading, writing
+from easi3r.store.threads import in_threads
 
 _PARTIAL = ".partial"
 _WHOLE = 0  # reading from byte 0 on: without a start s3fs asks for the length of each object first
@@ -42,18 +44,19 @@ class Files:
         """The URL of an object, for messages."""
         return f"{self.url.rstrip('/')}/{path}"
 
-    def _at(self, path: str) -> str:
+    def absolute(self, path: str) -> str:
+        """The path of an object as its file system knows it."""
         return f"{self.root.rstrip('/')}/{path}" if path else self.root
 
     def put(self, path: str, data: bytes) -> None:
         """Write an object, whole, over what was there."""
         with writing(self.locate(path)):
-            self.fs.pipe_file(self._at(path), data)
+            self.fs.pipe_file(self.absolute(path), data)
 
     def put_all(self, objects: Mapping[str, bytes]) -> None:
         """Write many objects, at once where the storage can."""
         with writing(self.url):
-            self.fs.pipe({self._at(path): data for path, data in objects.items()})
+            self.fs.pipe({self.absolute(path): data for path, data in objects.items()})
 
     def put_new(self, path: str, data: bytes) -> None:
         """Write an object only if there is none of that name: of many writers one succeeds.
@@ -68,7 +71,7 @@ class Files:
             remedy = "Use a local disk or an S3 bucket"
             raise UnwritableDestinationError(self.locate(path), problem, remedy)
         with writing(self.locate(path)):
-            self.fs.pipe_file(self._at(path), data, mode="create")
+            self.fs.pipe_file(self.absolute(path), data, mode="create")
 
     def get(self, path: str) -> bytes:
         """The bytes of an object.
@@ -77,13 +80,13 @@ class Files:
             FileNotFoundError: there is none.
         """
         with reading(self.locate(path)):
-            return self.fs.cat_file(self._at(path), start=_WHOLE)
+            return self.fs.cat_file(self.absolute(path), start=_WHOLE)
 
     def get_all(self, paths: Iterable[str]) -> dict[str, bytes]:
         """The bytes of many objects, in the order given; those that do not exist are left out."""
         names = list(paths)
         found = {}
-        answers = self.fs.cat_ranges([self._at(name) for name in names], _WHOLE, None)
+        answers = self.fs.cat_ranges([self.absolute(name) for name in names], _WHOLE, None)
         for name, answer in zip(names, answers, strict=True):
             if isinstance(answer, FileNotFoundError):
                 continue
@@ -97,7 +100,7 @@ class Files:
         """Whether an object is there; never a guess when storage does not answer."""
         try:
             with reading(self.locate(path)):
-                self.fs.info(self._at(path))  # fs.exists() takes any error for a no
+                self.fs.info(self.absolute(path))  # fs.exists() takes any error for a no
         except FileNotFoundError:
             return False
         return True
@@ -105,7 +108,7 @@ class Files:
     def sizes(self, folder: str) -> dict[str, int]:
         """Bytes of every object below a folder, by its path below that folder."""
         with reading(self.locate(folder)):
-            found = self._find(self._at(folder))
+            found = self._find(self.absolute(folder))
         return {path: size for path, size in sorted(found.items()) if not path.endswith(_PARTIAL)}
 
     def _find(self, top: str) -> dict[str, int]:
@@ -116,11 +119,57 @@ class Files:
         start = len(self.fs._strip_protocol(top))
         return {path[start:].lstrip("/"): int(info["size"]) for path, info in found.items()}
 
+    def names(self, folder: str) -> list[str]:
+        """Names directly in a folder, of objects and of folders; asks nothing else of them.
+
+        Temporary files of writers are left out. An absent folder is an empty one.
+        """
+        with reading(self.locate(folder)):
+            try:
+                found = self._names(self.absolute(folder))
+            except FileNotFoundError:
+                return []
+        return [name for name in found if not name.endswith(_PARTIAL)]
+
+    def leftovers(self, outside: str) -> Iterator[str]:
+        """Paths of temporary files: of a writer at work, or of one that was killed.
+
+        Storage that takes objects whole has none.
+
+        Args:
+            outside: a folder not to look into.
+        """
+        return iter(())
+
+    def age_seconds(self, path: str) -> float | None:
+        """Time since anything at or below a path was written; None where nothing is.
+
+        By this machine's clock and the storage's: wrong by as much as they differ.
+        """
+        with reading(self.locate(path)):
+            times = self._times(self.absolute(path))
+        return time.time() - max(times) if times else None
+
+    def _times(self, top: str) -> list[float]:
+        try:
+            found = self.fs.find(top, detail=True)
+        except FileNotFoundError:
+            return []
+        return [
+            (info.get("LastModified") or self.fs.modified(name)).timestamp()
+            for name, info in found.items()
+            if info["type"] == "file"  # an emptied folder may list itself
+        ]
+
+    def _names(self, folder: str) -> list[str]:
+        names = [str(path).rpartition("/")[2] for path in self.fs.ls(folder, detail=False)]
+        return [name for name in names if name]  # some servers list the folder itself, as "folder/"
+
     def delete(self, path: str) -> None:
         """Delete one object, if it is there."""
         with writing(self.locate(path)):
             try:
-                self.fs.rm_file(self._at(path))
+                self.fs.rm_file(self.absolute(path))
             except FileNotFoundError:
                 return
 
@@ -141,30 +190,38 @@ class LocalFiles(Files):
     """
 
     @contextmanager
-    def _complete(self, path: str, data: bytes) -> Iterator[tuple[Path, Path]]:
-        """(complete temporary file, final path), on one disk."""
-        final = Path(self._at(path))
+    def _written(self, path: str, data: bytes) -> Iterator[tuple[Path, Path]]:
+        """(temporary file, not flushed, final path), on one disk."""
+        final = Path(self.absolute(path))
         temporary = final.with_name(f"{final.name}.{uuid.uuid4().hex}{_PARTIAL}")
         try:
             final.parent.mkdir(parents=True, exist_ok=True)
         except FileExistsError as error:
             raise NotADirectoryError(errno.ENOTDIR, "is a file", str(final.parent)) from error
         try:
-            with temporary.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+            temporary.write_bytes(data)
             yield temporary, final
         finally:
             temporary.unlink(missing_ok=True)
+
+    @contextmanager
+    def _complete(self, path: str, data: bytes) -> Iterator[tuple[Path, Path]]:
+        """(complete temporary file, final path), on one disk."""
+        with self._written(path, data) as (temporary, final):
+            _flush(temporary)
+            yield temporary, final
 
     def put(self, path: str, data: bytes) -> None:
         with writing(self.locate(path)), self._complete(path, data) as (temporary, final):
             os.replace(temporary, final)
 
     def put_all(self, objects: Mapping[str, bytes]) -> None:
-        for path, data in objects.items():
-            self.put(path, data)
+        with writing(self.url), ExitStack() as files:
+            pairs = [files.enter_context(self._written(*item)) for item in objects.items()]
+            # Flushed at once, they share what the disk does for each: its journal's commit.
+            list(in_threads(_flush, (temporary for temporary, _ in pairs)))
+            for temporary, final in pairs:
+                os.replace(temporary, final)
 
     def put_new(self, path: str, data: bytes) -> None:
         with writing(self.locate(path)), self._complete(path, data) as (temporary, final):
@@ -179,15 +236,49 @@ class LocalFiles(Files):
                     found[os.path.relpath(path, top)] = os.stat(path).st_size
         return found
 
+    def _names(self, folder: str) -> list[str]:
+        return os.listdir(folder)
+
+    def leftovers(self, outside: str) -> Iterator[str]:
+        with reading(self.url):
+            for folder, folders, names in os.walk(self.root, onerror=_raise_unless_it_vanished):
+                below = os.path.relpath(folder, self.root)
+                if below == os.curdir and outside in folders:
+                    folders.remove(outside)
+                for name in names:
+                    if name.endswith(_PARTIAL):
+                        yield os.path.normpath(os.path.join(below, name))
+
+    def _times(self, top: str) -> list[float]:
+        """Of folders and temporary files too: an attempt begins with them."""
+        paths = [top]
+        walk = os.walk(top, onerror=_raise_unless_it_vanished) if os.path.isdir(top) else ()
+        for folder, folders, names in walk:
+            paths += [os.path.join(folder, name) for name in (*folders, *names)]
+        times = []
+        for path in paths:
+            with suppress(FileNotFoundError):  # deleted since it was listed
+                times.append(os.lstat(path).st_mtime)
+        return times
+
     def delete_folder(self, folder: str) -> None:
         with writing(self.locate(folder)):
             try:
-                shutil.rmtree(self._at(folder))
+                shutil.rmtree(self.absolute(folder))
             except FileNotFoundError:
                 return
 
     def zarr_store(self, folder: str) -> Store:
-        return zarr.storage.LocalStore(self._at(folder), read_only=True)
+        return zarr.storage.LocalStore(self.absolute(folder), read_only=True)
+
+
+def _flush(path: Path) -> None:
+    """Wait until the bytes of a file are on the disk."""
+    descriptor = os.open(path, os.O_WRONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _raise_unless_it_vanished(error: OSError) -> None:

@@ -23,7 +23,8 @@ class QuarantineRecord(BaseModel):
     """One clip, or one video that gave no clip, that was given up.
 
     Attributes:
-        id: the clip id, or `quarantine_id_of_video`.
+        id: the `result_name` of the result there is none of, or `quarantine_id_of_video`; the
+            clip id alone in records of older versions.
         video_fingerprint: None where the video could not be read.
         reason: the stable word of the error (`Easi3RError.reason`), or `unexpected`.
         remedy: what the reader can do about it.
@@ -103,7 +104,9 @@ def quarantine(url: str, record: QuarantineRecord) -> QuarantineRecord:
     """
     files = files_at(url)
     try:
-        earlier = _parse(files, quarantine_path(record.id), files.get(quarantine_path(record.id)))
+        earlier = parse_quarantine_record(
+            files, quarantine_path(record.id), files.get(quarantine_path(record.id))
+        )
     except FileNotFoundError:
         kept = record
     except StoreError as broken:  # this failure must be kept all the same
@@ -125,7 +128,9 @@ def read_quarantine(url: str) -> tuple[QuarantineRecord, ...]:
     """
     files = files_at(url)
     paths = [f"{QUARANTINE}/{name}" for name in files.sizes(QUARANTINE) if _JSON.fullmatch(name)]
-    return tuple(_parse(files, path, data) for path, data in files.get_all(paths).items())
+    return tuple(
+        parse_quarantine_record(files, path, data) for path, data in files.get_all(paths).items()
+    )
 
 
 def quarantined_ids(url: str) -> frozenset[str]:
@@ -147,7 +152,12 @@ def clear_quarantine(url: str, record_id: str) -> None:
     files_at(url).delete(quarantine_path(record_id))
 
 
-def _parse(files: Files, path: str, data: bytes) -> QuarantineRecord:
+def parse_quarantine_record(files: Files, path: str, data: bytes) -> QuarantineRecord:
+    """A quarantine record.
+
+    Raises:
+        StoreError: it is none.
+    """
     try:
         return QuarantineRecord.model_validate_json(data)
     except ValidationError as error:

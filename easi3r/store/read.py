@@ -10,10 +10,11 @@ import numpy as np
 import xarray as xr
 
 from easi3r.errors import ClipNotFoundError, NotADatasetError
-from easi3r.geometry import world_point_map
+from easi3r.geometry import fill_world_planes
 from easi3r.store.commits import CommitRecord, check_objects, corrupt, records, records_of
 from easi3r.store.files import Files, files_at
 from easi3r.store.quarantine_records import QuarantineRecord, read_quarantine
+from easi3r.store.result_set import committed_set
 from easi3r.store.schema import VARIABLES
 from easi3r.store.write import read_root
 
@@ -25,7 +26,8 @@ class Dataset:
     """The committed clips of a dataset; sees nothing that is not committed.
 
     Small and picklable: it holds no connection, so hand it to spawned workers as it is. Listings
-    (`clips`, `results`) are taken at first use and kept; opening a clip always asks storage.
+    (`clips`, `results`) read every record, once, and are kept: for 10^6 clips ask the index
+    (`easi3r.query`). Opening or looking up a clip asks storage for that clip alone.
 
     Attributes:
         url: as given to `open_dataset`.
@@ -57,7 +59,7 @@ class Dataset:
         return (record.clip_id for record in self.clips)
 
     def __contains__(self, clip_id: object) -> bool:
-        return any(record.clip_id == clip_id for record in self.clips)
+        return isinstance(clip_id, str) and bool(records_of(files_at(self.url), clip_id))
 
     def __getitem__(self, clip_id: str) -> xr.Dataset:
         """The newest result of a clip; as `open_clip`."""
@@ -71,10 +73,7 @@ class Dataset:
         """
         found = records_of(files_at(self.url), clip_id)
         if not found:
-            near = difflib.get_close_matches(clip_id, list(self), n=3, cutoff=0.0)
-            problem = f"no such clip among {len(self)} committed ones"
-            remedy = f"Nearest ids: {', '.join(near)}" if near else "The dataset is empty"
-            raise ClipNotFoundError(f"clip {clip_id} of {self.url}", problem, remedy)
+            raise self._not_found(clip_id)
         if result_id is None:
             return found[-1]
         named = [record for record in found if record.result_id == result_id]
@@ -83,6 +82,15 @@ class Dataset:
             remedy = f"Its results: {', '.join(record.result_id for record in found)}"
             raise ClipNotFoundError(subject, "is not committed", remedy)
         return named[-1]
+
+    def _not_found(self, clip_id: str) -> ClipNotFoundError:
+        """Says what is near, from names alone: of those that begin alike, if any does."""
+        committed = {name.partition(".")[0] for name in committed_set(self.url)}
+        alike = [known for known in committed if known[:2] == clip_id[:2]]
+        near = difflib.get_close_matches(clip_id, sorted(alike), n=3, cutoff=0.0)
+        remedy = f"Nearest ids: {', '.join(near)}" if near else "See `easi3r inspect`"
+        problem = f"no such clip among {len(committed)} committed ones"
+        return ClipNotFoundError(f"clip {clip_id} of {self.url}", problem, remedy)
 
     def open_clip(self, clip_id: str, result_id: str | None = None) -> xr.Dataset:
         """A clip with labelled dimensions, units and provenance; values are read when used.
@@ -168,4 +176,6 @@ def _with_point_map(opened: xr.Dataset) -> xr.Dataset:
 def _float32_point_map(
     depth: np.ndarray, intrinsics: np.ndarray, camera_to_world: np.ndarray
 ) -> np.ndarray:
-    return world_point_map(depth, intrinsics, camera_to_world).astype(np.float32)
+    planes = np.empty((len(depth), 3, *depth.shape[1:]))
+    fill_world_planes(planes, depth, intrinsics, camera_to_world)
+    return planes.transpose(0, 2, 3, 1).astype(np.float32)

@@ -13,12 +13,16 @@ ROOT = "zarr.json"
 CLIPS = "clips"
 COMMITS = "commits"
 QUARANTINE = "quarantine"
+INDEX = "index"
+PROBE = ".probe"
 LICENCE_NOTE = (
     "Annotations inherit the licence of the weights that made them; each clip names it. "
     "Published DUSt3R and MonST3R weights are CC BY-NC-SA 4.0: non-commercial use, share alike."
 )
 UNIT_OF_LENGTH = {"metric": "m", "arbitrary": "1"}  # by `scale`; "1": the clip's own unit
 RESULT_NAME = re.compile(r"[0-9a-f]{32}\.[0-9a-f]{16}")
+CLIP_ID = re.compile(r"[0-9a-f]{32}")
+PREFIX = re.compile(r"[0-9a-f]{2}")  # of a clip id: the folder of its records
 _SHORT = 16
 
 
@@ -165,9 +169,14 @@ def commit_path(clip_id: str, result_id: str) -> str:
     return f"{commit_folder(clip_id)}/{result_name(clip_id, result_id)}.json"
 
 
+def clip_folder(clip_id: str) -> str:
+    """Where all attempts to write a clip lie."""
+    return f"{CLIPS}/{clip_id[:2]}/{clip_id}"
+
+
 def attempt_path(clip_id: str, attempt: str) -> str:
     """The Zarr group of one attempt to write a clip."""
-    return f"{CLIPS}/{clip_id[:2]}/{clip_id}/{attempt}"
+    return f"{clip_folder(clip_id)}/{attempt}"
 
 
 def quarantine_path(record_id: str) -> str:

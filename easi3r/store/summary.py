@@ -1,11 +1,29 @@
 """What a dataset holds, counted from its commit and quarantine records."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from easi3r.errors import CorruptClipError
+from easi3r.store.commits import read_record
+from easi3r.store.files import files_at
+from easi3r.store.index import COLUMNS, index_parts
 from easi3r.store.read import open_dataset
+from easi3r.store.requeueing import quarantined_by_reason
+
+_ORDER = ("video_url", "owned_start", "clip_id")
+_LABELLED = ["weights_licence", "weights_name", "weights_sha256", "settings_digest", "scale"]
+_COUNTED: dict[str, Callable[[dict[str, str]], str]] = {
+    "licences": lambda row: row["weights_licence"],
+    "weights": lambda row: f"{row['weights_name']} {row['weights_sha256'][:12]}",
+    "settings_digests": lambda row: row["settings_digest"][:12],
+    "scales": lambda row: row["scale"],
+}
 
 
 @dataclass(frozen=True)
@@ -57,34 +75,69 @@ class DatasetSummary:
 
 
 def inspect(url: str) -> DatasetSummary:
-    """Summarise a dataset; reads its records and no array.
+    """Summarise a dataset; reads no array, and commit records only where the index lacks them.
 
     Raises:
-        As `open_dataset`.
+        CorruptClipError: a commit record is damaged.
+        And as `open_dataset`.
     """
     dataset = open_dataset(url)
-    clips = dataset.clips
+    results = stored_bytes = 0
+    videos: set[str] = set()
+    newest: datetime | None = None
+    clips: dict[str, Counter[Any]] = {name: Counter() for name in _COUNTED}
+    frames = 0
+    for table in _tables(url):
+        last = pc.max(table["committed_at"]).as_py()
+        newest = max(filter(None, (newest, last)), default=None)
+        results, stored_bytes = results + len(table), stored_bytes + pc.sum(table["bytes"]).as_py()
+        shown = table.filter(table["newest"])
+        frames += pc.sum(shown["frames"]).as_py()
+        videos.update(shown["video_fingerprint"].to_pylist())
+        for name, label in _COUNTED.items():
+            clips[name].update(label(row) for row in shown.select(_LABELLED).to_pylist())
     return DatasetSummary(
         url=url,
         schema_version=dataset.attributes["schema_version"],
         creator=dataset.attributes["creator"],
         licence_note=dataset.attributes["licence_note"],
-        videos=len({record.video_fingerprint for record in clips}),
-        clips=len(clips),
-        results=len(dataset.results),
-        frames=sum(record.frames for record in clips),
-        bytes=sum(record.bytes for record in dataset.results),
-        licences=_counted(record.weights_licence for record in clips),
-        weights=_counted(f"{record.weights_name} {record.weights_sha256[:12]}" for record in clips),
-        settings_digests=_counted(record.settings_digest[:12] for record in clips),
-        scales=_counted(record.scale for record in clips),
-        quarantined=_counted(record.reason for record in dataset.quarantined),
-        newest=max((record.committed_at for record in dataset.results), default=None),
+        videos=len(videos),
+        clips=clips["licences"].total(),
+        results=results,
+        frames=frames,
+        bytes=stored_bytes,
+        quarantined={
+            reason: len(records) for reason, records in quarantined_by_reason(url).items()
+        },
+        newest=newest,
+        **{name: dict(counts.most_common()) for name, counts in clips.items()},
     )
 
 
-def _counted(values: Iterable[str]) -> dict[str, int]:
-    return dict(Counter(values).most_common())
+def first_clips(url: str, limit: int) -> list[dict[str, Any]]:
+    """The first clips by video and place in it, each with its newest result: rows of the index.
+
+    Raises:
+        As `inspect`.
+    """
+    first: pa.Table | None = None
+    for table in _tables(url):
+        shown = table.filter(table["newest"]).select(COLUMNS.names)
+        both = shown if first is None else pa.concat_tables([first, shown])
+        first = both.sort_by([(name, "ascending") for name in _ORDER]).slice(0, limit)
+    return [] if first is None else first.to_pylist()
+
+
+def _tables(url: str) -> Iterator[pa.Table]:
+    files = files_at(url)
+    for part in index_parts(files):
+        if part.unreadable:
+            path = part.unreadable[0]
+            record = read_record(files, path)  # says what is wrong with it, if it can be read
+            problem, remedy = f"is the record of {record.name}", "See `easi3r audit`"
+            raise CorruptClipError(files.locate(path), problem, remedy)
+        if len(part.table):
+            yield part.table
 
 
 def _listed(counts: dict[str, int]) -> str:

@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 from easi3r.config import StoreSettings
 from easi3r.errors import (
+    DestinationFullError,
     Easi3RError,
     NotADatasetError,
     StorageUnavailableError,
@@ -27,6 +28,7 @@ from easi3r.store.files import Files, files_at
 from easi3r.store.schema import (
     FORMAT,
     LICENCE_NOTE,
+    PROBE,
     ROOT,
     SCHEMA_VERSION,
     attempt_path,
@@ -60,16 +62,24 @@ def prepare_dataset(url: str, settings_json: str) -> None:
             clip carries its own.
 
     Raises:
-        UnwritableDestinationError: refused, or writes there are not exclusive.
-        NotADatasetError: something else lies there, or a dataset of another schema.
+        UnwritableDestinationError: refused, full, or writes there are not exclusive.
+        NotADatasetError: other files lie there, or a dataset of another schema.
         StorageUnavailableError: a passing failure.
     """
     files = files_at(url)
+    try:
+        _prepare(files, settings_json)
+    except DestinationFullError as error:  # to wait for room is for a run under way
+        raise UnwritableDestinationError(error.subject, error.problem, error.remedy) from error
+
+
+def _prepare(files: Files, settings_json: str) -> None:
     try:
         read_root(files)
         exists = True
     except FileNotFoundError:
         exists = False
+        _require_empty(files)
     _probe(files)
     if exists:
         return
@@ -111,8 +121,20 @@ def read_root(files: Files) -> dict[str, object]:
     return attributes
 
 
+def _require_empty(files: Files) -> None:
+    """A dataset is not begun among other files: a mistyped URL would scatter it there."""
+    try:
+        others = [name for name in files.names("") if name != PROBE]
+    except FileNotFoundError:  # no folder: the probe tells whether there may be one
+        return
+    if others:
+        shown = ", ".join(sorted(others)[:3]) + (", .." if len(others) > 3 else "")
+        problem = f"holds other things ({shown}), and no dataset"
+        raise NotADatasetError(files.url, problem, "Choose an empty folder, or a new one")
+
+
 def _probe(files: Files) -> None:
-    path = f".probe/{uuid.uuid4().hex}"
+    path = f"{PROBE}/{uuid.uuid4().hex}"
     remedy = "Use a local disk with hard links, or an S3 store that honours If-None-Match"
     files.put_new(path, b"probe: may be deleted")
     try:
@@ -152,7 +174,8 @@ def write_clip(url: str, annotation: ClipAnnotation, settings: StoreSettings) ->
 
     Raises:
         InvalidAnnotationError, DegenerateGeometryError: before anything is written.
-        UnwritableDestinationError: permission denied, disk full, no such bucket.
+        UnwritableDestinationError: permission denied, no such bucket.
+        DestinationFullError: no room left.
         StorageUnavailableError: a passing failure.
         CorruptClipError: what was read back is not what was written.
     """

@@ -16,19 +16,22 @@ def write_clip(clip: RenderedClip, folder: Path, name: str, crf: int = 8) -> Pat
     `crf` is x264's constant rate factor: 8 is near lossless, 23 what people's videos have, 35 and
     more what bad ones have. Truth does not depend on it. The point map is not stored: it is
     exactly depth, intrinsics and pose, and `read_truth` gives it back. Frame times must be a
-    constant rate apart.
+    constant rate apart. The same clip gives the same bytes.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.mp4"
     step = float(clip.times[1] - clip.times[0]) if len(clip) > 1 else 1.0
     rate = Fraction(1 / step).limit_denominator(1001)
     with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
-        stream = container.add_stream("libx264", rate=rate, options={"crf": str(crf)})
+        # With several threads, x264's macroblock tree or its own conversion of colours, the bits
+        # would change from run to run, and with them what is found in the clip.
+        options = {"crf": str(crf), "threads": "1", "mbtree": "0"}
+        stream = container.add_stream("libx264", rate=rate, options=options)
         stream.height, stream.width = clip.images.shape[1:3]
         stream.pix_fmt = "yuv420p"
         for image in clip.images:
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-            container.mux(stream.encode(frame))
+            container.mux(stream.encode(frame.reformat(format=stream.pix_fmt)))
         container.mux(stream.encode(None))
     kept = {key: value for key, value in vars(clip).items() if key not in ("images", "point_map")}
     np.savez_compressed(path.with_suffix(".npz"), **kept)

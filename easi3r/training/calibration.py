@@ -44,15 +44,21 @@ FRAMES = 14
 _SIZES = ((240, 320), (180, 320), (240, 320), (320, 240))
 _MOST_FALSE = 0.02  # share of a still clip's pixels that may be called moving
 _PIXELS_PER_CLIP = 4000
+_WEIGHT_OF_STILL_OBJECTS = 2.0  # of their pixels: they look as if they moved
 _LOGITS = np.arange(-3.0, 2.1, 0.5)  # of thresholds that are tried
 
 
 @dataclass(frozen=True)
 class KnownClip:
-    """Evidence of a clip whose motion is known."""
+    """Evidence of a clip whose motion is known.
+
+    Attributes:
+        objects: True on whatever could move, whether it does or not.
+    """
 
     evidence: MotionEvidence
     moving: Bool[np.ndarray, "frames height width"]
+    objects: Bool[np.ndarray, "frames height width"]
 
 
 def calibration_scenes(number: int) -> SceneSettings:
@@ -85,7 +91,9 @@ def examine_clip(number: int, weights: str, settings: Settings) -> KnownClip:
         video = write_clip(rendered, Path(folder), "clip", crf=20 + number % 7)
         frames = read_frames(video, len(rendered), settings, model)
     found = examine_frames(frames, model, settings)
-    return KnownClip(found.evidence, truth_of(rendered, frames).dynamic_mask)
+    truth = truth_of(rendered, frames)
+    assert truth.objects is not None  # rendered clips know theirs
+    return KnownClip(found.evidence, truth.dynamic_mask, truth.objects)
 
 
 def fit(clips: Sequence[KnownClip]) -> MotionCalibration:
@@ -100,16 +108,19 @@ def fit(clips: Sequence[KnownClip]) -> MotionCalibration:
     if len({bool(clip.moving.any()) for clip in clips}) != 2:
         raise ValueError("calibration needs clips with movers and clips without")
     rng = np.random.default_rng(0)
-    rows, labels = [], []
+    rows, labels, weights = [], [], []
     for clip in clips:
         chosen = rng.choice(
             clip.moving.size, min(clip.moving.size, _PIXELS_PER_CLIP), replace=False
         )
         rows.append(features(clip.evidence).reshape(clip.moving.size, -1)[chosen])
         labels.append(clip.moving.reshape(-1)[chosen])
-    values, moving = np.concatenate(rows), np.concatenate(labels)
+        still_objects = clip.objects.reshape(-1)[chosen] & ~labels[-1]
+        weights.append(np.where(still_objects, _WEIGHT_OF_STILL_OBJECTS, 1.0))
+    values, moving, weight = map(np.concatenate, (rows, labels, weights))
     scaler = StandardScaler().fit(values)
-    model = LogisticRegression(max_iter=1000).fit(scaler.transform(values), moving)
+    model = LogisticRegression(max_iter=1000)
+    model.fit(scaler.transform(values), moving, sample_weight=weight)
     coefficients = model.coef_[0] / scaler.scale_
     intercept = float(model.intercept_[0] - coefficients @ scaler.mean_)
     candidates = [
@@ -156,7 +167,7 @@ def examine_clips(
 
 def calibrate(
     weights: Path,
-    clips: int = 48,
+    clips: int = 80,
     flow_weight: float = 5.0,
     processes: int = 2,
 ) -> None:

@@ -5,17 +5,22 @@ Headers are never believed: what a video holds is what decoding it gives. Any fs
 
 from easi3r.video.decoding import decode
 from easi3r.video.fitting import Fit, fit_size
-from easi3r.video.planning import plan_clips
+from easi3r.video.listing import describe
+from easi3r.video.planning import left_out_shots, plan_clips
 from easi3r.video.probing import hash_content, probe
-from easi3r.video.sources import Listing, list_videos
+from easi3r.video.sources import Listing, SourceVideo, list_videos, scan_source
 
 __all__ = [
     "Fit",
     "Listing",
+    "SourceVideo",
     "decode",
+    "describe",
     "fit_size",
     "hash_content",
+    "left_out_shots",
     "list_videos",
     "plan_clips",
     "probe",
+    "scan_source",
 ]

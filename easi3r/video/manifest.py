@@ -5,13 +5,14 @@ import io
 import json
 import posixpath
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urljoin
 
 import pyarrow
 import pyarrow.parquet
 
 from easi3r.errors import SourceError
-from easi3r.video.storage import open_file
+from easi3r.video.storage import StorageFile, open_file
 
 _COLUMN = "url"
 
@@ -21,36 +22,60 @@ def is_manifest(source: str) -> bool:
     return _suffix(source) in _READERS
 
 
-def read_manifest(source: str) -> tuple[str, ...]:
+def manifest_urls(source: str) -> Iterator[str]:
     """The URLs of a manifest, in its order; relative ones are relative to its folder.
 
-    The column is called `url`; others may stand beside it. CSV and JSON lines are UTF-8.
+    The column is called `url`; others may stand beside it. CSV and JSON lines are UTF-8. Read a
+    piece at a time: what is wrong with a later row shows when it is reached.
 
     Raises:
         SourceError: malformed, without the column, with an empty cell (named), or without rows.
         UnreadableURLError, StorageUnavailableError: it cannot be read.
     """
+    row = 0
     with open_file(source) as file:
-        content = file.read()
-    urls: list[str] = []
-    try:
-        for row, url in enumerate(_READERS[_suffix(source)](content), start=1):
-            if not isinstance(url, str) or not url.strip():
-                raise ValueError(f"row {row} has no {_COLUMN}")
-            urls.append(_resolved(url.strip(), source))
-    except (ValueError, csv.Error, pyarrow.ArrowException) as error:
-        raise SourceError(
-            source,
-            f"malformed manifest: {error}",
-            f"Give every row a column `{_COLUMN}` with the URL or relative path of a video",
-        ) from error
-    if not urls:
+        try:
+            cells = _READERS[_suffix(source)](io.BufferedReader(_Raw(file)))
+            for row, url in enumerate(cells, start=1):
+                if not isinstance(url, str) or not url.strip():
+                    raise ValueError(f"row {row} has no {_COLUMN}")
+                yield _resolved(url.strip(), source)
+        except (ValueError, csv.Error, pyarrow.ArrowException) as error:
+            raise SourceError(
+                source,
+                f"malformed manifest: {error}",
+                f"Give every row a column `{_COLUMN}` with the URL or relative path of a video",
+            ) from error
+    if row == 0:
         raise SourceError(source, "the manifest has no rows", "List at least one video")
-    return tuple(urls)
 
 
-def _csv_cells(content: bytes) -> Iterator[object]:
-    text = io.StringIO(content.decode("utf-8-sig"), newline="")
+class _Raw(io.RawIOBase):
+    """A storage file as Python's own readers and pyarrow want it."""
+
+    def __init__(self, file: StorageFile) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return self._file.seekable()
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def readinto(self, buffer: Any, /) -> int:
+        data = self._file.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _csv_cells(file: io.BufferedReader) -> Iterator[object]:
+    text = io.TextIOWrapper(file, "utf-8-sig", newline="")
     rows = csv.DictReader(text, strict=True, skipinitialspace=True)
     if _COLUMN not in (rows.fieldnames or ()):
         raise ValueError(f"its header {rows.fieldnames} has no column `{_COLUMN}`")
@@ -58,18 +83,19 @@ def _csv_cells(content: bytes) -> Iterator[object]:
         yield row[_COLUMN]
 
 
-def _json_cells(content: bytes) -> Iterator[object]:
-    for line in content.decode("utf-8-sig").split("\n"):
+def _json_cells(file: io.BufferedReader) -> Iterator[object]:
+    for line in io.TextIOWrapper(file, "utf-8-sig", newline="\n"):
         if line.strip():
             row = json.loads(line)
             yield row.get(_COLUMN) if isinstance(row, dict) else None
 
 
-def _parquet_cells(content: bytes) -> Iterator[object]:
-    table = pyarrow.parquet.ParquetFile(io.BytesIO(content))
+def _parquet_cells(file: io.BufferedReader) -> Iterator[object]:
+    table = pyarrow.parquet.ParquetFile(file)
     if _COLUMN not in table.schema_arrow.names:
         raise ValueError(f"its columns {table.schema_arrow.names} have no `{_COLUMN}`")
-    yield from table.read(columns=[_COLUMN])[_COLUMN].to_pylist()
+    for batch in table.iter_batches(columns=[_COLUMN]):
+        yield from batch.column(0).to_pylist()
 
 
 _READERS = {

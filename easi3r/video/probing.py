@@ -5,10 +5,12 @@ import logging
 
 import av
 
+from easi3r.config import ShotSettings
 from easi3r.errors import EmptyFileError, NoFramesError, VideoError
 from easi3r.types import Video
 from easi3r.video.orientation import Orientation
 from easi3r.video.reader import VideoReader, open_video
+from easi3r.video.shots import CutFinder
 from easi3r.video.storage import open_file
 from easi3r.video.timestamps import ascending_times, seconds_of
 
@@ -17,13 +19,16 @@ logger = logging.getLogger(__name__)
 _HASH_BLOCK_BYTES = 1 << 20
 
 
-def probe(url: str) -> Video:
+def probe(url: str, shots: ShotSettings | None = None) -> Video:
     """Decodes a whole video once and says what came out, whatever its header claims.
 
     The file is read twice, once to hash its bytes and once to decode them, one block and one frame
     in memory at a time. Times are the container's presentation timestamps in seconds, not shifted
     to zero; where they are missing or do not ascend, see `timestamps.ascending_times` (and
     `Video.timestamps_derived`). A mirrored display matrix is applied too, before the rotation.
+
+    Args:
+        shots: how to find cuts, in the same decode; None: they are not looked for.
 
     Raises:
         UnreadableURLError: no such file, or no permission.
@@ -40,9 +45,12 @@ def probe(url: str) -> Video:
     first: av.VideoFrame | None = None
     pts: list[float] = []
     dts: list[float] = []
+    finder = None if shots is None else CutFinder(shots)
     with open_video(url) as reader:
         for frame in reader.frames():
             first = first or frame
+            if finder is not None:
+                finder.see(frame)
             pts.append(seconds_of(frame.pts, frame.time_base))
             dts.append(seconds_of(frame.dts, frame.time_base))
         if first is None:
@@ -75,6 +83,7 @@ def probe(url: str) -> Video:
             pts_seconds=times,
             stream_break=reader.stream_break,
             timestamps_derived=derived,
+            cuts=() if finder is None else finder.cuts(),
         )
 
 

@@ -34,7 +34,11 @@ def locate(url: str) -> tuple[AbstractFileSystem, str]:
         local = fsspec.filesystem("file")
         return local, str(local._strip_protocol(url))
     with storage_errors(url):
-        filesystem, path = fsspec.url_to_fs(url)
+        try:
+            filesystem, path = fsspec.url_to_fs(url)
+        except (ValueError, ImportError) as error:
+            remedy = "Give a path, or a URL that fsspec knows, such as s3://bucket/name"
+            raise UnreadableURLError(url, f"no driver opens it ({error})", remedy) from error
     return filesystem, path
 
 

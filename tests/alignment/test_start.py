@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from easi3r.alignment.chain import chain_pairs, spanning_pairs
+from easi3r.alignment.problem import Pixels
 from easi3r.alignment.start import estimate_focals, find_cameras, fit_known_path, start
 from easi3r.config import AlignmentSettings
 from easi3r.errors import DegenerateGeometryError
@@ -12,6 +13,8 @@ from easi3r.geometry import invert_rigid
 from easi3r.tensors import PairGraph
 from easi3r.types import KnownCameras
 from tests.alignment.scenes import chosen_pairs, known_scene
+
+ALL_PIXELS = Pixels.every(1, 18, 24, torch.device("cpu"))
 
 
 def test_the_spanning_tree_takes_the_best_pairs_and_meets_one_new_frame_each() -> None:
@@ -27,8 +30,10 @@ def test_the_spanning_tree_takes_the_best_pairs_and_meets_one_new_frame_each() -
 
 def test_exact_pairs_chain_into_the_scene() -> None:
     scene = known_scene()
-    chained = chain_pairs(scene.graph, scene.prediction)
-    cameras, failures = find_cameras(chained, scene.intrinsics, AlignmentSettings())
+    chain = chain_pairs(scene.graph, scene.prediction)
+    cameras, failures = find_cameras(
+        chain, scene.prediction, ALL_PIXELS, scene.intrinsics, AlignmentSettings()
+    )
     assert failures == 0
     ours, truth = (invert_rigid(c[0]) @ c for c in (cameras, scene.camera_to_world))
     np.testing.assert_allclose(ours[:, :3, :3], truth[:, :3, :3], atol=1e-4)
@@ -36,26 +41,30 @@ def test_exact_pairs_chain_into_the_scene() -> None:
 
 def test_a_frame_without_a_pose_stands_where_chaining_put_it() -> None:
     scene = known_scene()
-    chained = chain_pairs(scene.graph, scene.prediction)
-    points = chained.points.clone()
-    points[3] = 0
+    chain = chain_pairs(scene.graph, scene.prediction)
+    flat = replace(chain.to_world, scale=chain.to_world.scale.clone())
+    flat.scale[3] = 0
     cameras, failures = find_cameras(
-        replace(chained, points=points), scene.intrinsics, AlignmentSettings()
+        replace(chain, to_world=flat),
+        scene.prediction,
+        ALL_PIXELS,
+        scene.intrinsics,
+        AlignmentSettings(),
     )
     assert failures == 1
-    np.testing.assert_array_equal(cameras[3], chained.anchor[3].numpy())
+    np.testing.assert_array_equal(cameras[3], chain.anchor()[3])
 
 
 def test_focals_are_read_off_the_points() -> None:
     scene = known_scene(focal_px=(24.0, 30.0, 36.0))
-    focals = estimate_focals(scene.graph, scene.prediction)
+    focals = estimate_focals(scene.graph, scene.prediction, ALL_PIXELS, 24, 18)
     np.testing.assert_allclose(focals, scene.intrinsics[:, 0, 0], rtol=1e-4)
 
 
 def test_a_frame_that_is_never_first_gets_the_median_focal() -> None:
     scene = known_scene(frames=3, focal_px=(24.0, 30.0, 36.0))
     scene = chosen_pairs(scene, np.flatnonzero(scene.graph.edges[:, 0] != 2))
-    focals = estimate_focals(scene.graph, scene.prediction)
+    focals = estimate_focals(scene.graph, scene.prediction, ALL_PIXELS, 24, 18)
     np.testing.assert_allclose(focals, [24, 30, 27], rtol=1e-4)
 
 
@@ -63,7 +72,7 @@ def test_no_point_in_front_of_any_camera_is_an_error() -> None:
     scene = known_scene(frames=2)
     behind = replace(scene.prediction, points_1=-scene.prediction.points_1)
     with pytest.raises(DegenerateGeometryError, match="focal length"):
-        estimate_focals(scene.graph, behind)
+        estimate_focals(scene.graph, behind, ALL_PIXELS, 24, 18)
 
 
 def test_pair_scales_start_tied_and_the_world_is_the_first_camera() -> None:

@@ -7,6 +7,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from skimage.exposure import histogram
+from skimage.filters import threshold_multiotsu
 from torch import Tensor
 
 from easi3r.attention import (
@@ -167,6 +169,16 @@ def test_threshold_is_the_highest_of_the_best_number_of_classes(
     values = levels + np.random.default_rng(0).uniform(-0.02, 0.02, len(levels))
     over = values > clip_threshold(torch.from_numpy(values).reshape(1, 30, 40))
     assert (over == np.isin(levels, moving)).mean() > 0.98
+
+
+def test_the_threshold_is_that_of_one_histogram_over_all_frames() -> None:
+    generator = torch.Generator().manual_seed(0)
+    scores = (
+        torch.rand(3, 50, 60, generator=generator) ** torch.tensor([1.0, 2.0, 5.0])[:, None, None]
+    )
+    counts, centres = histogram(scores.numpy().ravel(), nbins=256)
+    candidates = [threshold_multiotsu(classes=n, hist=(counts, centres))[-1] for n in (2, 3, 4)]
+    assert clip_threshold(scores) in candidates
 
 
 @pytest.mark.parametrize("values", [[0.5], [0.0, 1.0], [0.0, 0.5, 1.0]])

@@ -56,12 +56,14 @@ def test_a_scene_from_video_to_picture(tmp_path: Path) -> None:
     dataset = tmp_path / "out.zarr"
     done = easi3r("annotate", video, dataset)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "1/1 clips (1 committed)" in done.stdout
+    assert "1/1 settled (1 committed)" in done.stdout
     assert "frames/s, ETA 0:00:00" in done.stdout
     records = [path.read_text() for path in dataset.glob("commits/*/*.json")]
     (path,) = committed_paths(records)
     check_with_plain_libraries(str(dataset), path, frames=6)
 
+    audited = easi3r("audit", dataset, "--older-than", 0)
+    assert audited.returncode == 0, audited.stdout + audited.stderr
     told = easi3r("inspect", dataset)
     assert told.returncode == 0
     assert "1 of 1 videos, 6 frames" in told.stdout
@@ -84,6 +86,8 @@ def test_into_object_storage(tmp_path: Path, bucket: str) -> None:
     check_with_plain_libraries(dataset, path, frames=6)
     again = easi3r("annotate", video, dataset)
     assert "0 committed, 1 skipped" in again.stdout
+    audited = easi3r("audit", dataset, "--older-than", 0)
+    assert audited.returncode == 0, audited.stdout + audited.stderr
 
 
 def test_trouble_is_told_and_the_rest_goes_on(tmp_path: Path) -> None:

@@ -12,8 +12,6 @@ from easi3r.store import Dataset
 from tests.e2e.commands import easi3r
 from tests.e2e.test_command_line import check_with_plain_libraries
 
-pytestmark = pytest.mark.xdist_group("real videos")  # one process annotates them, once
-
 # What is tested here depends neither on the resolution nor on the length of clips.
 SMALL = ("--long-side", "48", "--clip-frames", "10")
 

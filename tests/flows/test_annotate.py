@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from prefect import flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.sorting import ArtifactSort
 from prefect.exceptions import ParameterTypeError
+from prefect.states import State
 from prefect.testing.utilities import prefect_test_harness
 
 import easi3r
-from easi3r.collection import RunSummary
 from easi3r.collection import annotate_collection as annotate_plainly
 from easi3r.config import Settings
 from easi3r.errors import (
@@ -19,13 +21,16 @@ from easi3r.errors import (
     StorageUnavailableError,
     UnreadableURLError,
 )
+from easi3r.ledger import RunRecord
+from easi3r.store import AuditReport
 from easi3r.types import Outcome
-from flows.annotate import annotate_collection
+from flows.annotate import PARTITION_THREADS, annotate_collection, run_collection
+from flows.audit import audit
+from flows.plan import plan
 from tasks.annotate import verb
-from tasks.cluster import LocalDask, ThisProcess
+from tasks.cluster import Cluster, LocalDask, ThisProcess
+from tests.engines import NullEngine, null_settings
 from tests.scenes import write_scenes
-
-pytestmark = pytest.mark.xdist_group("prefect")
 
 SETTINGS = Settings.parse({"video": {"long_side_px": 96}, "alignment": {"max_steps": 10}})
 
@@ -41,13 +46,13 @@ def test_the_flow_gives_what_the_plain_run_gives(tmp_path: Path) -> None:
     write_scenes(videos, count=3)
     (videos / "empty.mp4").touch()
     by_flow, plainly = str(tmp_path / "flow.zarr"), str(tmp_path / "plain.zarr")
-    summary: RunSummary = annotate_collection(
-        str(videos), by_flow, SETTINGS, LocalDask(workers=1), clips_per_partition=2
+    record: RunRecord = annotate_collection(
+        str(videos), by_flow, SETTINGS, LocalDask(workers=1), clips_per_partition=1
     )
     expected = annotate_plainly(str(videos), plainly, SETTINGS)
-    assert summary.counts == expected.counts
-    assert summary.counts[Outcome.COMMITTED] == 3
-    assert summary.counts[Outcome.QUARANTINED] == 1
+    assert record.clips == expected.clips
+    assert record.clips[Outcome.COMMITTED] == 3
+    assert record.clips[Outcome.QUARANTINED] == 1
     ours, theirs = easi3r.open_dataset(by_flow), easi3r.open_dataset(plainly)
     assert {r.result_id for r in ours.results} == {r.result_id for r in theirs.results}
     assert [r.reason for r in ours.quarantined] == ["empty_file"]
@@ -62,8 +67,49 @@ def test_the_flow_gives_what_the_plain_run_gives(tmp_path: Path) -> None:
             )
 
     again = annotate_collection(str(videos), by_flow, SETTINGS, ThisProcess())
-    assert again.counts[Outcome.SKIPPED] == 3
+    assert again.clips[Outcome.SKIPPED] == 3
     assert again.frames == 0
+
+
+@flow(task_runner=PARTITION_THREADS)
+def annotate_with_null_engine(source: str, destination: str, cluster: Cluster) -> RunRecord:
+    return run_collection(source, destination, null_settings(), cluster, 2, load=NullEngine)
+
+
+def test_another_engine_runs_through_the_same_composition(tmp_path: Path) -> None:
+    write_scenes(tmp_path / "videos", count=1, frames=36)
+    (tmp_path / "videos/empty.mp4").touch()
+    dataset = str(tmp_path / "out.zarr")
+    record = annotate_with_null_engine(str(tmp_path / "videos"), dataset, LocalDask(workers=2))
+    assert record.clips[Outcome.COMMITTED] == 12
+    assert record.workers == 2
+    artifacts = newest_artifacts(3)
+    assert float(artifacts["annotate-progress"]) == 100.0
+    assert "12 committed" in artifacts["annotate-collection"]
+    assert "empty_file" in artifacts["annotate-failures"]
+
+    found: AuditReport = audit(dataset)
+    assert found.clean
+    assert found.read_whole == 12
+    assert list(found.not_done.values()) == [0]
+    next((tmp_path / "out.zarr").glob("clips/*/*/*/depth/c/0/0/0")).unlink()
+    damaged: State[AuditReport] = audit(dataset, return_state=True)
+    assert damaged.is_failed()
+    assert "depth" in newest_artifacts(2)["audit-findings"]
+
+
+def newest_artifacts(count: int) -> dict[str, str]:
+    """The last artifacts that any run made, by key."""
+    with get_client(sync_client=True) as client:
+        found = client.read_artifacts(sort=ArtifactSort.CREATED_DESC, limit=count)
+    return {artifact.key: str(artifact.data) for artifact in found}
+
+
+def test_a_plan_says_what_is_pending(tmp_path: Path) -> None:
+    write_scenes(tmp_path / "videos", count=1, frames=48)
+    state = plan(str(tmp_path / "videos"), str(tmp_path / "out.zarr"), cluster=ThisProcess())
+    assert (state.clips, state.pending, state.pending_frames) == (2, 2, 48)
+    assert "| pending | 2 |" in newest_artifacts(2)["plan-collection"]
 
 
 def test_errors_about_the_run_fail_the_flow(tmp_path: Path) -> None:

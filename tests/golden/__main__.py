@@ -9,22 +9,28 @@ import argparse
 import sys
 from pathlib import Path
 
+import torch
+
 from tests.golden import alignment, attention, network
 from tests.golden.comparison import Comparison, print_table
 
 
-def compare(folder: Path) -> list[Comparison]:
-    """Every comparison the files in `folder` allow."""
-    return [row for room in (network, attention, alignment) for row in room.compare(folder)]
+def compare(folder: Path, device: str = "cpu") -> list[Comparison]:
+    """Every comparison the files in `folder` allow; network and alignment on a device."""
+    rows = network.compare(folder, device) + attention.compare(folder)
+    return rows + alignment.compare(folder, device)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.golden", description=__doc__)
     parser.add_argument("folder", type=Path, help="folder of reference .npz and .json files")
-    folder = parser.parse_args().folder
+    parser.add_argument("--device", default="cpu", help="of the network and the alignment")
+    arguments = parser.parse_args()
+    folder = arguments.folder
     if not folder.is_dir():
         parser.error(f"{folder} is not a folder")
-    comparisons = compare(folder)
+    torch.backends.cudnn.allow_tf32 = False  # as METHOD section 7 asks
+    comparisons = compare(folder, arguments.device)
     print_table(comparisons)
     failures = [row for row in comparisons if not row.passed]
     print(f"{len(comparisons)} compared, {len(failures)} over their bound")

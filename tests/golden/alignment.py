@@ -12,12 +12,12 @@ from easi3r.tensors import PairGraph, PairPrediction
 from tests.golden.comparison import Comparison, compare_at_most
 
 
-def compare(folder: Path) -> list[Comparison]:
+def compare(folder: Path, device: str = "cpu") -> list[Comparison]:
     """Two comparisons per file: objective over the reference's, trajectory error over its."""
-    return [row for path in sorted(folder.glob("align*.npz")) for row in compare_file(path)]
+    return [row for path in sorted(folder.glob("align*.npz")) for row in compare_file(path, device)]
 
 
-def compare_file(path: Path) -> list[Comparison]:
+def compare_file(path: Path, device: str = "cpu") -> list[Comparison]:
     """Align one file's predictions; the objective is recomputed from the cameras and depths."""
     with np.load(path) as arrays:
         reference = dict(arrays)
@@ -25,7 +25,7 @@ def compare_file(path: Path) -> list[Comparison]:
     graph = PairGraph(reference["edges"].astype(np.int64), frames=len(truth))
     prediction = PairPrediction(
         *(
-            torch.from_numpy(reference[name].astype(np.float32))
+            torch.from_numpy(reference[name].astype(np.float32)).to(device)
             for name in ("pts3d_1", "pts3d_2_in_1", "conf_1", "conf_2")
         )
     )

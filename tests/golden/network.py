@@ -7,6 +7,7 @@ are not stored; they are found as the one that explains the file.
 
 import json
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -35,13 +36,13 @@ OUTPUTS = (
 )
 
 
-def compare(folder: Path) -> list[Comparison]:
+def compare(folder: Path, device: str = "cpu") -> list[Comparison]:
     """Names and shapes of every state dict, then every output of the network in every file."""
     rows = [compare_names(path) for path in sorted(folder.glob("*state_dict*.json"))]
     for path in sorted(folder.glob("*.npz")):
         arrays = load(path)
         if "images" in arrays and "edges" in arrays:
-            rows += compare_outputs(path, arrays)
+            rows += compare_outputs(path, arrays, device)
     return rows
 
 
@@ -56,13 +57,13 @@ def compare_names(path: Path) -> Comparison:
     return compare_at_most(path.name, "names, shapes", len(different), 0, note)
 
 
-def compare_outputs(path: Path, arrays: Arrays) -> list[Comparison]:
+def compare_outputs(path: Path, arrays: Arrays, device: str) -> list[Comparison]:
     """Every output of the network that the file holds, by the network that explains it."""
     found = explain(path.parent, arrays)
     if found is None:
         note = "no *state_dict*.json beside it has its sizes"
         return [Comparison(path.name, "network", float("inf"), BOUND, passed=False, note=note)]
-    ours = outputs(found, arrays)
+    ours = outputs(found, arrays, device)
     rows = [compare_arrays(path.name, name, ours[name], arrays[name], BOUND) for name in ours]
     return [
         Comparison(row.file, row.array, row.error, row.bound, row.passed, row.note or found.note)
@@ -141,28 +142,29 @@ def head_counts(channels: int) -> list[int]:
 
 
 @torch.no_grad()
-def outputs(candidate: Candidate, arrays: Arrays) -> Arrays:
+def outputs(candidate: Candidate, arrays: Arrays, device: str = "cpu") -> Arrays:
     """Our values of the network outputs that the file holds."""
-    network = candidate.network
-    features = network.encode(normalise(torch.from_numpy(arrays["images"])))
-    tokens = features.tokens.numpy()
+    network = deepcopy(candidate.network).to(device)
+    features = network.encode(normalise(torch.from_numpy(arrays["images"]).to(device)))
+    tokens = features.tokens.cpu().numpy()
     grid = (len(tokens), features.rows, features.columns, -1)
     ours = {"encoder_features": tokens, "features": tokens.reshape(grid)}
     edges = arrays["edges"].astype(np.int64)
     pixel_masks = input_masks(arrays)
     masks = None
     if pixel_masks is not None:
-        masks = token_masks(torch.from_numpy(pixel_masks), network.config.patch_size).flatten(1)
+        moving = torch.from_numpy(pixel_masks).to(device)
+        masks = token_masks(moving, network.config.patch_size).flatten(1)
     if "pts3d_1" in arrays:
         prediction, means = network.predict(features, edges, masks)
-        ours["pts3d_1"] = prediction.points_1.numpy()
-        ours["pts3d_2_in_1"] = prediction.points_2.numpy()
-        ours["conf_1"] = prediction.confidence_1.numpy()
-        ours["conf_2"] = prediction.confidence_2.numpy()
+        ours["pts3d_1"] = prediction.points_1.cpu().numpy()
+        ours["pts3d_2_in_1"] = prediction.points_2.cpu().numpy()
+        ours["conf_1"] = prediction.confidence_1.cpu().numpy()
+        ours["conf_2"] = prediction.confidence_2.cpu().numpy()
     else:
         means = network.key_means(features, edges, masks)
-    ours["keymean_dec1"] = means.decoder_1.numpy()
-    ours["keymean_dec2"] = means.decoder_2.numpy()
+    ours["keymean_dec1"] = means.decoder_1.cpu().numpy()
+    ours["keymean_dec2"] = means.decoder_2.cpu().numpy()
     return {name: ours[name] for name in OUTPUTS if name in arrays and name in ours}
 
 

@@ -22,7 +22,15 @@ from safetensors.torch import load_file, save_file
 
 from easi3r.config import MotionCalibration, WeightDefaults
 from easi3r.errors import CheckpointError, StorageUnavailableError
-from easi3r.model import DUSt3R, LoadedModel, load_checkpoint, normalise, save_checkpoint
+from easi3r.model import (
+    DUSt3R,
+    LoadedModel,
+    ModelConfig,
+    defaults_of,
+    load_checkpoint,
+    normalise,
+    save_checkpoint,
+)
 from easi3r.model.locations import embedded_names
 from tests.model.sizes import EDGES, TINY, build, images
 
@@ -481,3 +489,9 @@ def test_a_repository_of_a_server_named_by_hf_endpoint(tmp_path: Path, network: 
     assert absent.startswith("CheckpointError naver/absent: no such path here")
     run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == loaded, "the server is gone, its files are in HF_HOME"
+
+
+def test_weights_of_the_published_size_run_in_bfloat16_unless_they_say_otherwise() -> None:
+    assert defaults_of(ModelConfig.published()).precision == "bfloat16"
+    assert defaults_of(TINY).precision == "float32"
+    assert load_checkpoint("nano").defaults.precision == "float32"

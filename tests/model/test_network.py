@@ -191,3 +191,29 @@ def test_heads_and_key_means_stay_in_float32_under_autocast(
     assert prediction.points_1.dtype == torch.float32
     error = (all_outputs(prediction) - all_outputs(expected)).abs().max()
     assert 0 < error < 0.2 * all_outputs(expected).std()
+
+
+def test_lower_precision_rounds_the_blocks_alone(network: DUSt3R, features: FrameFeatures) -> None:
+    lower = network.in_precision("bfloat16")
+    rounded = {name for name, t in lower.state_dict().items() if t.dtype == torch.bfloat16}
+    assert rounded
+    assert not any("norm" in name or "head" in name or "patch" in name for name in rounded)
+    for name, tensor in network.state_dict().items():
+        same = lower.state_dict()[name].data_ptr() == tensor.data_ptr()
+        assert same == (name not in rounded)
+    lower_features = lower.encode(normalise(images(48, 80)))
+    prediction, key_means = lower.predict(lower_features, EDGES)
+    assert lower_features.tokens.dtype == torch.float32
+    assert key_means.decoder_1.dtype == torch.float32
+    assert prediction.points_1.dtype == torch.float32
+    expected, _ = network.predict(features, EDGES)
+    error = (all_outputs(prediction) - all_outputs(expected)).abs().max()
+    assert 0 < error < 0.2 * all_outputs(expected).std()
+
+
+def test_precision_is_converted_once_and_never_regained(network: DUSt3R) -> None:
+    assert network.in_precision("float32") is network
+    lower = network.in_precision("bfloat16")
+    assert lower.in_precision("bfloat16") is lower
+    with pytest.raises(SettingsError, match="rounded"):
+        lower.in_precision("float32")

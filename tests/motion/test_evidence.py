@@ -21,7 +21,7 @@ from easi3r.motion import (
     features,
     flow_evidence,
     flow_score,
-    match_evidence,
+    match_residual,
     match_score,
 )
 from easi3r.types import OpticalFlow, Reconstruction, TokenMatches
@@ -140,39 +140,36 @@ def matches(shift_tokens: float) -> TokenMatches:
 
 
 def test_matches_of_a_still_scene_are_where_geometry_puts_them() -> None:
-    found = match_evidence(matches(0.0), EDGES, reconstruction())
-    assert found.residual.max() < 0.02
-    np.testing.assert_allclose(found.certain, 0.5)
+    assert match_residual(matches(0.0), EDGES, reconstruction()).max() < 0.02
 
 
 def test_matches_of_a_mover_are_elsewhere() -> None:
-    found = match_evidence(matches(2.0), EDGES, reconstruction())
-    np.testing.assert_allclose(found.residual[:, 2:4, 3:5], 2.0, atol=0.05)
-    found.residual[:, 2:4, 3:5] = 0
-    assert found.residual.max() < 0.02
+    residual = match_residual(matches(2.0), EDGES, reconstruction())
+    np.testing.assert_allclose(residual[:, 2:4, 3:5], 2.0, atol=0.05)
+    residual[:, 2:4, 3:5] = 0
+    assert residual.max() < 0.02
 
 
 def evidence() -> MotionEvidence:
     tokens = (3, HEIGHT // PATCH, WIDTH // PATCH)
-    found = reconstruction()
     return MotionEvidence(
         attention=np.zeros(tokens, np.float32),
-        flow=flow_evidence(IMAGES, flow_with_mover(), found),
-        match=match_evidence(matches(2.0), EDGES, found),
+        flow=flow_evidence(IMAGES, flow_with_mover(), reconstruction()),
     )
 
 
 def test_each_cue_alone_masks_the_mover() -> None:
     moving = moving_pixels()
-    np.testing.assert_array_equal(flow_score(evidence()).mask, moving)
-    by_match = match_score(evidence()).mask
+    np.testing.assert_array_equal(flow_score(evidence().flow).mask, moving)
+    residual = match_residual(matches(2.0), EDGES, reconstruction())
+    by_match = match_score(residual, HEIGHT, WIDTH).mask
     assert (by_match & moving).sum() / (by_match | moving).sum() > 0.5  # tokens, upsampled
 
 
 def test_the_combination_is_a_logistic_model_of_the_features() -> None:
     values = features(evidence())
-    assert values.shape == (3, HEIGHT, WIDTH, 9)
-    coefficients = (2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5, 1.0, -0.5)
+    assert values.shape == (3, HEIGHT, WIDTH, 11)
+    coefficients = (2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.5, 1.0, -0.5, 0.0, 0.0)
     calibration = MotionCalibration(
         coefficients=coefficients, intercept=-3.0, threshold=0.6, certain=0.6
     )
@@ -187,7 +184,7 @@ def test_the_combination_needs_its_calibration() -> None:
     with pytest.raises(SettingsError, match="calibration"):
         combined_score(evidence(), None)
     short = MotionCalibration(coefficients=(1.0,), intercept=0.0, threshold=0.5, certain=0.5)
-    with pytest.raises(SettingsError, match="1 coefficients for 9"):
+    with pytest.raises(SettingsError, match="1 coefficients for 11"):
         combined_score(evidence(), short)
 
 
@@ -198,7 +195,7 @@ def test_what_is_likely_moves_only_next_to_what_is_certain() -> None:
     residual[1, 10, 12] = 20.0  # certain, and touches the first frame's in time
     residual[0, 30, 30:34] = 3.0  # never certain
     flow = replace(chosen.flow, residual=residual)
-    coefficients = (1.0, *[0.0] * 8)
+    coefficients = (1.0, *[0.0] * 10)
     calibration = MotionCalibration(
         coefficients=coefficients, intercept=-2.0, threshold=0.3, certain=0.7
     )

@@ -57,8 +57,8 @@ def test_what_leaves_the_image_or_does_not_come_back_is_inconsistent() -> None:
     assert covered.mean() < 0.5
 
 
-class Backwards:
-    """An estimator that says where the guess was and adds nothing."""
+class ByBrightness:
+    """Answers the guess; without one, the difference of the grey levels."""
 
     def __call__(self, image_a: np.ndarray, image_b: np.ndarray, guess: np.ndarray) -> np.ndarray:
         difference = float(image_b[0, 0, 0]) - float(image_a[0, 0, 0])
@@ -68,5 +68,5 @@ class Backwards:
 def test_any_estimator_is_chained() -> None:
     images = np.zeros((4, 40, 60, 3), np.uint8)
     images += np.arange(4, dtype=np.uint8)[:, None, None, None]  # grey level = position
-    found = clip_flow(images, np.array([[0, 3], [3, 0]], np.int64), Backwards())
+    found = clip_flow(images, np.array([[0, 3], [3, 0]], np.int64), ByBrightness())
     np.testing.assert_allclose(found.flow[:, 20, 20], [(3, 3), (-3, -3)])

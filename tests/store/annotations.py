@@ -50,6 +50,7 @@ def make_annotation(
             device="cpu",
         ),
         scale=scale,
+        poses_given=True,
         seconds_by_stage={"decode": 0.25, "align": 3.0},
     )
 

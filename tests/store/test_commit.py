@@ -15,6 +15,7 @@ import pytest
 from easi3r.config import StoreSettings
 from easi3r.errors import (
     CorruptClipError,
+    DestinationFullError,
     StorageUnavailableError,
     UnwritableDestinationError,
 )
@@ -193,7 +194,7 @@ def test_a_lost_object_is_an_error_and_not_zeros(local_url: str, lost: str) -> N
 @pytest.mark.parametrize(
     ("raised", "expected"),
     [
-        (OSError(errno.ENOSPC, "No space left on device"), UnwritableDestinationError),
+        (OSError(errno.ENOSPC, "No space left on device"), DestinationFullError),
         (PermissionError(errno.EACCES, "Access Denied"), UnwritableDestinationError),
         (OSError(errno.EBUSY, "Please reduce your request rate"), StorageUnavailableError),
         (TimeoutError("read timed out"), StorageUnavailableError),

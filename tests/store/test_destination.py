@@ -20,6 +20,7 @@ from easi3r.store import inspect, open_dataset, prepare_dataset
 from easi3r.store.failures import reading, writing
 from easi3r.store.files import files_at
 from tests.servers import free_port
+from tests.store import faulty
 
 
 def test_preparing_twice_keeps_the_first_root_and_no_probe(url: str) -> None:
@@ -29,6 +30,18 @@ def test_preparing_twice_keeps_the_first_root_and_no_probe(url: str) -> None:
     assert dataset.attributes["settings"] == {"run": 1}
     assert dataset.attributes["schema_version"] == 1
     assert inspect(url).clips == len(dataset) == 0
+
+
+def test_a_folder_of_other_files_becomes_no_dataset(url: str) -> None:
+    files = files_at(url)
+    files.put("notes/readme.txt", b"mine")
+    with pytest.raises(NotADatasetError, match=r"holds other things \(notes\).*empty folder"):
+        prepare_dataset(url, "{}")
+    assert list(files.sizes("")) == ["notes/readme.txt"]
+    files.delete("notes/readme.txt")
+    files.delete_folder("notes")
+    prepare_dataset(url, "{}")
+    assert len(open_dataset(url)) == 0
 
 
 def test_a_path_below_a_file_is_refused(tmp_path: Path) -> None:
@@ -52,7 +65,7 @@ def test_a_bucket_that_does_not_exist_is_refused() -> None:
 
 
 def test_storage_that_overwrites_on_a_create_only_write_is_refused() -> None:
-    url = f"careless://{uuid.uuid4().hex}/clips.zarr"
+    url = f"{faulty.CarelessFileSystem.protocol}://{uuid.uuid4().hex}/clips.zarr"
     with pytest.raises(UnwritableDestinationError, match="create-only"):
         prepare_dataset(url, "{}")
     with pytest.raises(NotADatasetError):

@@ -1,5 +1,7 @@
 """Rounding keeps its bound for every float, and encoding gives back what it was given."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -17,6 +19,7 @@ from easi3r.store.encode import (
     round_mantissa,
 )
 from tests.store.annotations import make_annotation
+from tests.store.zarr_writing import bytes_of_zarr, differences_of_zarr
 
 SHAPES = arrays.array_shapes(min_dims=1, max_dims=3, max_side=4)
 EVERY_FLOAT = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -64,6 +67,30 @@ def test_decoding_gives_back_every_bit(
     assert list(decoded_differences(objects, given_arrays)) == []
     other = clip_arrays(make_annotation(frames, height, width, seed=1), chosen)
     assert {"depth", "point_map", "time"} <= set(decoded_differences(objects, other))
+
+
+@settings(max_examples=12, deadline=None, derandomize=True)
+@given(
+    frames=st.integers(1, 9),
+    size=st.sampled_from([(16, 16), (17, 33), (90, 200)]),
+    frames_per_chunk=st.integers(1, 12),
+    steps=st.sampled_from([0, 7]),
+    seed=st.integers(0, 99),
+)
+def test_objects_are_byte_for_byte_those_of_zarr(
+    frames: int, size: tuple[int, int], frames_per_chunk: int, steps: int, seed: int
+) -> None:
+    annotation = make_annotation(frames, *size, seed=seed)
+    annotation.dynamic_mask[:2] = False
+    found = replace(annotation.reconstruction, loss_history=np.linspace(1, 0, steps))
+    annotation = replace(annotation, reconstruction=found)
+    chosen = StoreSettings(frames_per_chunk=frames_per_chunk)
+    made = clip_arrays(annotation, chosen)
+    attributes = clip_attributes(annotation, chosen)
+    objects = encode_clip(made, attributes, chosen)
+    assert objects == bytes_of_zarr(made, attributes, chosen)
+    assert list(decoded_differences(objects, made)) == []
+    assert differences_of_zarr(objects, made) == []
 
 
 def test_a_clip_is_one_group_and_two_objects_per_array_even_where_nothing_moves() -> None:

@@ -1,5 +1,7 @@
 """Written clips play, and their truth reads back."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import av
@@ -49,6 +51,24 @@ def test_stronger_compression_takes_fewer_bytes_and_leaves_the_truth(
 def test_players_can_start_before_the_end_of_the_file(clip: RenderedClip, tmp_path: Path) -> None:
     content = write_clip(clip, tmp_path, "one").read_bytes()
     assert content.index(b"moov") < content.index(b"mdat")
+
+
+WRITING = """
+import sys
+from pathlib import Path
+from easi3r.synthetic import MoverSettings, SceneSettings, render, sample_scene, write_clip
+settings = SceneSettings(frames=16, movers=MoverSettings(visible=(1, 4)))
+write_clip(render(sample_scene(100, settings)), Path(sys.argv[1]), "clip")
+"""
+
+
+def test_the_same_scene_gives_the_same_bytes_in_every_process(tmp_path: Path) -> None:
+    """What x264 makes must not depend on what lies about in memory that a renderer has used."""
+    movies = set()
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", WRITING, tmp_path], check=True, timeout=120)
+        movies.add((tmp_path / "clip.mp4").read_bytes())
+    assert len(movies) == 1
 
 
 def test_truth_reads_back(clip: RenderedClip, tmp_path: Path) -> None:

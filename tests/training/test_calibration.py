@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from easi3r.evaluation.masks import score_masks
-from easi3r.motion import FlowEvidence, MatchEvidence, MotionEvidence, combined_score
+from easi3r.motion import FlowEvidence, MotionEvidence, combined_score
 from easi3r.synthetic import sample_scene
 from easi3r.training.batches import first_seed
 from easi3r.training.calibration import FIRST_SEED, KnownClip, calibration_scenes, fit
@@ -26,8 +26,9 @@ def clip(seed: int, moves: bool) -> KnownClip:
         moving[MOVER] = True
         residual[MOVER] += rng.uniform(0.5, 6, (10, 12)).astype(np.float32)
     flow = FlowEvidence(residual, residual, residual * 0.2, np.ones(SHAPE, np.float32))
-    tokens = np.zeros((SHAPE[0], 3, 4), np.float32)
-    return KnownClip(MotionEvidence(attention, flow, MatchEvidence(tokens, tokens)), moving)
+    objects = np.zeros(SHAPE, bool)
+    objects[MOVER] = True
+    return KnownClip(MotionEvidence(attention, flow), moving, objects)
 
 
 def test_it_masks_movers_and_leaves_still_clips_alone() -> None:

@@ -9,9 +9,10 @@ import fsspec
 import pyarrow
 import pyarrow.parquet
 import pytest
+import s3fs
 
 from easi3r.errors import SourceError, UnreadableURLError
-from easi3r.video import list_videos
+from easi3r.video import describe, list_videos, scan_source
 
 ODD_NAMES = [
     "[1] a*b?.mp4",
@@ -192,3 +193,40 @@ def test_parquet_without_the_column(tmp_path: Path) -> None:
     pyarrow.parquet.write_table(pyarrow.table({"uri": ["a.mp4"]}), path)
     with pytest.raises(SourceError, match=r"columns \['uri'\] have no `url`"):
         list_videos(str(path))
+
+
+def test_a_name_that_a_manifest_repeats_counts_once(tmp_path: Path) -> None:
+    for path in manifests(tmp_path, ["a.mp4", "b.mp4", "a.mp4", "x/../a.mp4"]):
+        listing = list_videos(str(path))
+        assert list(listing) == [f"{tmp_path}/a.mp4", f"{tmp_path}/b.mp4"]
+        assert listing.repeated == 2
+
+
+def test_folders_are_streamed_in_the_order_of_whole_paths(tmp_path: Path) -> None:
+    names = ["a.mp4", "a/z.mp4", "a-b.mp4", "a0/b.mp4", "a/b/c.mp4", "b.mp4", "a /x.mp4"]
+    videos = fill(tmp_path, *names)
+    assert [video.url for video in scan_source(str(tmp_path))] == sorted(videos)
+
+
+def test_a_scan_knows_what_changes_with_a_file(tmp_path: Path) -> None:
+    (name,) = fill(tmp_path, "a.mp4")
+    (before,) = scan_source(str(tmp_path))
+    assert before == next(scan_source(name))
+    assert before.version == describe(name).version
+    Path(name).write_bytes(b"more")
+    os.utime(name, ns=(1, 1))
+    (after,) = scan_source(str(tmp_path))
+    assert (before.size_bytes, after.size_bytes) == (0, 4)
+    assert before.version != after.version
+
+
+def test_a_bucket_is_listed_page_by_page(bucket: str) -> None:
+    filesystem = s3fs.S3FileSystem()
+    names = [f"{bucket}/set/{number:04}.mp4" for number in range(1005)]  # a page is 1000
+    filesystem.pipe({name: b"x" for name in [*names, f"{bucket}/set/a.txt", f"{bucket}/b.mp4"]})
+    scan = scan_source(f"s3://{bucket}/set")
+    videos = list(scan)
+    assert [video.url for video in videos] == [f"s3://{name}" for name in names]
+    assert scan.ignored == {".txt": 1}
+    assert videos[0].size_bytes == 1
+    assert videos[0].version == describe(videos[0].url).version

@@ -4,8 +4,6 @@ A token of a still surface finds its partner in the other image where depth and 
 of a moving surface finds it elsewhere. Needs no optical flow, and sees no finer than tokens.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from jaxtyping import Float32, Int64
 
@@ -18,24 +16,14 @@ MOST = 10.0
 _LEAST_CERTAIN = 1e-3  # keeps the mean defined where no match is certain
 
 
-@dataclass(frozen=True)
-class MatchEvidence:
-    """What the matches of each token say.
-
-    Attributes:
-        residual: mean distance of its matches from their rigid place, in tokens, weighted by how
-            certain they are, 0..`MOST`; over the pairs that put it inside the other image.
-        certain: mean certainty of those matches, 0..1; 0 where there is none.
-    """
-
-    residual: Float32[np.ndarray, "frames rows columns"]
-    certain: Float32[np.ndarray, "frames rows columns"]
-
-
-def match_evidence(
+def match_residual(
     matches: TokenMatches, edges: Int64[np.ndarray, "pairs 2"], found: Reconstruction
-) -> MatchEvidence:
-    """Compare the matches of a clip's pairs with a reconstruction of its frames."""
+) -> Float32[np.ndarray, "frames rows columns"]:
+    """Mean distance of each token's matches from their rigid place, in tokens, 0..`MOST`.
+
+    Weighted by how certain the matches are, over the pairs that put the token inside the other
+    image; 0 where none does.
+    """
     frames, height, width = found.depth.shape
     rows, columns = matches.certainty.shape[1:]
     patch = np.array([width / columns, height / rows])
@@ -43,7 +31,7 @@ def match_evidence(
     column = ((np.arange(columns) + 0.5) * patch[0]).astype(int)
     world = world_point_map(found.depth, found.intrinsics, found.camera_to_world)
     middle = world[:, row[:, None], column].reshape(frames, -1, 3)
-    total, weight, seen = np.zeros((3, frames, rows, columns))
+    total, weight = np.zeros((2, frames, rows, columns))
     for pair, (first, second) in enumerate(edges.tolist()):
         points = transform_points(invert_rigid(found.camera_to_world[second]), middle[first])
         front = points[:, 2] > 0
@@ -55,7 +43,4 @@ def match_evidence(
         certainty = np.where(inside, matches.certainty[pair], 0.0)
         total[first] += certainty * np.minimum(off, MOST)
         weight[first] += certainty
-        seen[first] += inside
-    residual = total / np.maximum(weight, _LEAST_CERTAIN)
-    certain = weight / np.maximum(seen, 1)
-    return MatchEvidence(residual.astype(np.float32), certain.astype(np.float32))
+    return (total / np.maximum(weight, _LEAST_CERTAIN)).astype(np.float32)

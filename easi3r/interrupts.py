@@ -1,0 +1,25 @@
+"""Ctrl-C in a long command: the first ends it in order and says so, the second at once."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+@contextmanager
+def interrupts_told(tell: Callable[[], None]) -> Iterator[None]:
+    """The first SIGINT within the block calls `tell` and raises KeyboardInterrupt; the next kills.
+
+    For the main thread, the only one that Python lets handle signals.
+    """
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        tell()
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,69 @@
+"""What the solver does where a clip's predictions leave unknowns without hold."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import easi3r.alignment.problem
+from easi3r.alignment import align
+from easi3r.alignment.curvature import NormalMatrix
+from easi3r.alignment.layout import Freedom, lay_out
+from easi3r.alignment.problem import focal_limits
+from easi3r.alignment.solver import moved
+from easi3r.alignment.start import start
+from easi3r.config import AlignmentSettings
+from easi3r.types import KnownCameras
+from tests.alignment.scenes import known_scene
+
+SETTINGS = AlignmentSettings(flow_weight=0.0)
+LIMITS = focal_limits(24)
+
+
+FAR = known_scene(4, noise=0.01, focal_px=(1.5 * LIMITS[1],))
+"""Seen through a lens longer than any that is looked for."""
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_focals_stay_within_the_limits(shared: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = SETTINGS.model_copy(update={"shared_focal": shared})
+    result = align(FAR.graph, FAR.prediction, settings)
+    focals = result.intrinsics[:, 0, 0]
+    assert (focals <= LIMITS[1]).all()
+    assert focals.max() == pytest.approx(LIMITS[1])  # the clip pulls it there, and beyond:
+    assert np.isfinite(result.depth).all()
+    monkeypatch.setattr(easi3r.alignment.problem, "FIELD_OF_VIEW_DEGREES", (0.1, 150.0))
+    free = align(FAR.graph, FAR.prediction, settings)
+    assert free.intrinsics[:, 0, 0].max() > 1.2 * LIMITS[1]
+
+
+def test_what_else_moves_is_still_solved_for_when_a_focal_is_held() -> None:
+    held = align(FAR.graph, FAR.prediction, SETTINGS)
+    intrinsics = np.tile(np.diag([LIMITS[1], LIMITS[1], 1.0]), (4, 1, 1))
+    intrinsics[:, :2, 2] = (12, 9)
+    known = align(FAR.graph, FAR.prediction, SETTINGS, KnownCameras(intrinsics=intrinsics))
+    known_end = known.quality["final_objective"]
+    assert held.quality["final_objective"] == pytest.approx(known_end, rel=2e-3)
+
+
+def test_known_focals_outside_the_limits_are_kept() -> None:
+    scene = known_scene(3)
+    state = start(scene.graph, scene.prediction, KnownCameras(), SETTINGS).state
+    for outside in (0.5 * LIMITS[0], 2 * LIMITS[1]):
+        far = replace(state, focal=torch.full_like(state.focal, outside))
+        moves = torch.zeros(3 + len(scene.graph), 7, dtype=torch.float64)
+        assert (moved(far, moves).focal == outside).all()
+
+
+def test_little_negative_curvature_is_damped_away() -> None:
+    scene = known_scene(3)
+    layout = lay_out(scene.graph, Freedom(False, False, True), torch.device("cpu"))
+    matrix = NormalMatrix(layout)
+    matrix.band[0] = 1
+    matrix.border[layout.banded :] = 1
+    matrix.band[1, 0] = 1.001  # of two unknowns: curvature -0.001 along their difference
+    assert matrix.damped(1e-4) is None
+    solution = matrix.factor().solve(np.ones(len(layout)))
+    assert np.isfinite(solution).all()
+    assert solution.sum() > 0  # still a way down

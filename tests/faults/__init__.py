@@ -1,0 +1,1 @@
+"""Faults inflicted on real runs, and what the store holds after the next run (`make faults`)."""

@@ -1,0 +1,1 @@
+"""How time, memory, requests and the database grow with the number of clips."""
