@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import cpu_count
 from pathlib import Path
 
@@ -178,18 +178,19 @@ def bench(
     )
 
 
-def random_model(config: ModelConfig, precision: Precision | None) -> LoadedModel:
+def random_model(
+    config: ModelConfig, device: torch.device, precision: Precision | None
+) -> LoadedModel:
     """A network of random weights that does all its work, and then sees a wall.
 
     Args:
         precision: None: as published weights of that size recommend.
     """
-    defaults = defaults_of(config)
-    network = random_network(config).in_precision(precision or defaults.precision)
-    licence = "none: random numbers"
-    return LoadedModel(
-        seeing_a_wall(network), config, f"random {config.head}", "0" * 64, licence, defaults
-    )
+    network, licence = random_network(config).to(device), "none: random numbers"
+    name, recommended = f"random {config.head}", defaults_of(config)
+    model = LoadedModel(network, config, name, "0" * 64, licence, recommended)
+    network = network.in_precision(precision or model.defaults.precision)
+    return replace(model, network=seeing_a_wall(network))
 
 
 def random_network(config: ModelConfig) -> DUSt3R:

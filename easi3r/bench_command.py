@@ -50,11 +50,12 @@ def bench(
     target = select_device(chosen.execution.device)
     before = peak_memory_bytes(target)
     if random:
-        model = random_model(ModelConfig.published(), chosen.model.precision)
+        model = random_model(ModelConfig.published(), target, chosen.model.precision)
     else:
         model = load_checkpoint(chosen.model.weights, chosen.model.sha256)
-    precision = chosen.model.precision or model.defaults.precision
-    model = replace(model, network=model.network.to(target).in_precision(precision))
+        model = replace(model, network=model.network.to(target))
+        precision = chosen.model.precision or model.defaults.precision
+        model = replace(model, network=model.network.in_precision(precision))
     figures = measure(model, chosen, _watched(repeats + 1), before)
     console = answer_console()
     if as_json:

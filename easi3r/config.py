@@ -85,7 +85,8 @@ class ModelSettings(_Frozen):
     """Which network. `weights`: a name (`nano`), path, fsspec URL or Hugging Face repository.
 
     `precision`: of the encoder's and decoders' matrix products and attention; None: as the weights
-    recommend. Streams, statistics and heads are float32 either way.
+    recommend, but bfloat16 only where the device has it in hardware. Streams, statistics and heads
+    are float32 either way.
     """
 
     weights: str = "nano"

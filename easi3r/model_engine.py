@@ -47,6 +47,6 @@ def warm_engine(
         SettingsError: there is no such device here.
     """
     model = load_checkpoint(weights, sha256)
-    network = model.network.to(select_device(device))
-    network = network.in_precision(precision or model.defaults.precision)
+    model = replace(model, network=model.network.to(select_device(device)))
+    network = model.network.in_precision(precision or model.defaults.precision)
     return ModelEngine(replace(model, network=network))

@@ -41,8 +41,9 @@ def test_random_weights_do_all_their_work_and_can_be_aligned(
             "model": {"precision": precision},
         }
     )
-    before = peak_memory_bytes(torch.device("cpu"))
-    figures = bench(random_model(config, precision), settings, range(2), before)
+    device = torch.device("cpu")
+    before = peak_memory_bytes(device)
+    figures = bench(random_model(config, device, precision), settings, range(2), before)
     work = ClipWork.of(config, settings, figures.frames, figures.height, figures.width)
     assert figures.network_flops == work.network_flops
     assert {"alignment", "write, verify, commit"} < {one.stage for one in figures.stages}

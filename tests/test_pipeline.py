@@ -111,7 +111,7 @@ def test_the_combined_cue_asks_for_its_calibration(network: DUSt3R, frames: Fram
 
 
 def test_an_examination_holds_what_an_annotation_does(frames: Frames) -> None:
-    model = replace(load_checkpoint("nano"), defaults=WeightDefaults())
+    model = replace(load_checkpoint("nano"), recommended=WeightDefaults())
     settings = chosen(motion={"calibration": CALIBRATION})
     masks, reconstruction = annotate_frames(frames, model.network, settings)
     found = examine_frames(frames, model, settings)
@@ -125,10 +125,11 @@ def test_an_examination_holds_what_an_annotation_does(frames: Frames) -> None:
 
 
 def test_what_settings_leave_open_is_as_the_weights_recommend(frames: Frames) -> None:
-    model = replace(load_checkpoint("nano"), defaults=WeightDefaults(cue="flow", flow_weight=1.0))
+    advice = WeightDefaults(cue="flow", flow_weight=1.0)
+    model = replace(load_checkpoint("nano"), recommended=advice)
     flow = chosen(motion={"cue": "flow"}, alignment={"max_steps": 20, "flow_weight": 1.0})
     recommended = examine_frames(frames, model, chosen())
-    asked_for = examine_frames(frames, replace(model, defaults=WeightDefaults()), flow)
+    asked_for = examine_frames(frames, replace(model, recommended=WeightDefaults()), flow)
     assert torch.equal(recommended.masks.score, asked_for.masks.score)
     np.testing.assert_array_equal(recommended.reconstruction.depth, asked_for.reconstruction.depth)
 

@@ -19,6 +19,7 @@ from easi3r.model.catalogue import defaults_of, licence_of
 from easi3r.model.config import ModelConfig
 from easi3r.model.locations import WeightFiles, file_sha256, local_files
 from easi3r.model.network import DUSt3R
+from easi3r.model.precision import defaults_on
 from easi3r.model.released import parse_constructor, released_config
 
 State = dict[str, Tensor]
@@ -35,7 +36,7 @@ class LoadedModel:
         name: embedded name, repository id, or the file's name without its suffix.
         sha256: of the bytes of the weight file, hex.
         licence: of the weights; results made with them carry it.
-        defaults: what the weights recommend where settings leave it to them.
+        recommended: what the weights recommend where settings leave it to them.
     """
 
     network: DUSt3R
@@ -43,12 +44,17 @@ class LoadedModel:
     name: str
     sha256: str
     licence: str
-    defaults: WeightDefaults = field(default_factory=WeightDefaults)
+    recommended: WeightDefaults = field(default_factory=WeightDefaults)
 
     @property
     def device(self) -> torch.device:
         """Where the network's parameters are."""
         return self.network.mask_token.device
+
+    @property
+    def defaults(self) -> WeightDefaults:
+        """What is recommended, for the device it is on."""
+        return defaults_on(self.device, self.recommended)
 
 
 def load_checkpoint(location: str, sha256: str | None = None) -> LoadedModel:
@@ -77,9 +83,9 @@ def load_checkpoint(location: str, sha256: str | None = None) -> LoadedModel:
             config, licence = read_config(location, files.name, files.config)
             state = _read_safetensors(location, files.weights)
             recommended = _read_defaults(location, files.weights)
-    defaults = recommended or defaults_of(config)
     network = _build(location, config, state)
-    return LoadedModel(network, config, files.name, found, licence, defaults)
+    recommended = recommended or defaults_of(config)
+    return LoadedModel(network, config, files.name, found, licence, recommended)
 
 
 def save_checkpoint(

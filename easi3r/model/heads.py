@@ -63,7 +63,7 @@ class DensePrediction(nn.Module):
             nn.Conv2d(width, width // 2, 3, padding=1),
             nn.Identity(),  # the upsampling, to a size only the input knows
             nn.Conv2d(width // 2, width // 2, 3, padding=1),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),  # of the largest tensor there is
             nn.Conv2d(width // 2, OUTPUT_CHANNELS, 1),
         )
         encoder, decoder = config.encoder_channels, config.decoder_channels
@@ -158,7 +158,7 @@ class ResidualUnit(nn.Module):
     def forward(
         self, x: Float[Tensor, "pairs channels rows columns"]
     ) -> Float[Tensor, "pairs channels rows columns"]:
-        return x + self.conv2(F.relu(self.conv1(F.relu(x))))
+        return x + self.conv2(F.relu(self.conv1(F.relu(x)), inplace=True))
 
 
 def as_image(

@@ -170,6 +170,7 @@ def main() -> None:
     golden = sorted(arguments.reference.glob("align*.npz"))
     makers = [lambda path=path: golden_clip(path) for path in golden]
     makers += [lambda kind=kind: rendered_clip(kind) for kind in kinds]
+    race(makers[0](), arguments.every)  # libraries load and allocate: not timed
     races = [race(make(), arguments.every) for make in track(makers, description="clips")]
     draw(races, FOLDER / "alignment.png")
     report("alignment", [row for one in races for row in one.rows()])

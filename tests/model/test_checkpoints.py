@@ -32,6 +32,7 @@ from easi3r.model import (
     save_checkpoint,
 )
 from easi3r.model.locations import embedded_names
+from easi3r.model.precision import has_bfloat16
 from tests.model.sizes import EDGES, TINY, build, images
 
 RELEASED = replace(
@@ -170,9 +171,9 @@ def test_recommended_settings_travel_in_the_file_and_its_hash(tmp_path: Path) ->
     plain, advised = tmp_path / "plain.safetensors", tmp_path / "advised.safetensors"
     save_checkpoint(plain, network, "Apache-2.0")
     save_checkpoint(advised, network, "Apache-2.0", defaults)
-    assert load_checkpoint(str(plain)).defaults == WeightDefaults()
+    assert load_checkpoint(str(plain)).recommended == WeightDefaults()
     loaded = load_checkpoint(str(advised))
-    assert loaded.defaults == defaults
+    assert loaded.recommended == defaults
     assert loaded.sha256 != load_checkpoint(str(plain)).sha256
 
 
@@ -495,3 +496,12 @@ def test_weights_of_the_published_size_run_in_bfloat16_unless_they_say_otherwise
     assert defaults_of(ModelConfig.published()).precision == "bfloat16"
     assert defaults_of(TINY).precision == "float32"
     assert load_checkpoint("nano").defaults.precision == "float32"
+
+
+def test_lower_precision_is_a_default_only_where_the_device_has_it() -> None:
+    nano = load_checkpoint("nano")
+    model = replace(nano, recommended=WeightDefaults(cue="flow", precision="bfloat16"))
+    here = "bfloat16" if has_bfloat16(torch.device("cpu")) else "float32"
+    assert model.defaults == WeightDefaults(cue="flow", precision=here)
+    elsewhere = replace(model, network=nano.network.to("meta"))
+    assert elsewhere.defaults == model.recommended
