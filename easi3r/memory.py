@@ -19,9 +19,9 @@ LIBRARIES_BYTES = 96 * 2**20
 """What torch, oneDNN and OpenCV set up when first used: kernels, threads' stacks, scratch."""
 
 # Numbers held at once for each channel of a token, at the busiest operation of a layer.
-ENCODER_NUMBERS = 12  # the stream, and in the MLP four times the width before and after the GELU
+ENCODER_NUMBERS = 11  # the stream, and in the MLP four times the width before and after the GELU
 DECODER_NUMBERS = 24  # both images: streams before and after, queries, keys, values, rotations
-HEAD_MAPS = 5  # of a head's busiest level: input, convolution, ReLU, and a convolution's own copies
+HEAD_MAPS = 4  # of a head's busiest level: input, convolution, and a convolution's own copies
 
 
 @dataclass(frozen=True)
@@ -149,10 +149,17 @@ class ClipMemory:
 
     @property
     def masking_bytes(self) -> int:
-        """Statistics as maps, and scores of all pixels with their histogram."""
+        """Statistics as maps, scores of all pixels with their histogram, and what flow says.
+
+        That is 7 maps, the superpixels, and 6 maps at work; of a frame 5 numbers of every pair.
+        """
         clip = self.clip
-        pixels = clip.frames * clip.height * clip.width
-        return 2 * clip.frames * self._key_mean_bytes + 40 * pixels
+        pixels, maps = clip.height * clip.width, 40
+        at_work = 0
+        if clip.cue in ("flow", "combined"):
+            maps += (7 + 2 + 6) * FLOAT32_BYTES
+            at_work = 3 * 5 * 2 * FLOAT32_BYTES * pixels * 2 * min(clip.reach, clip.frames - 1)
+        return 2 * clip.frames * self._key_mean_bytes + maps * clip.frames * pixels + at_work
 
     @property
     def _key_mean_bytes(self) -> int:

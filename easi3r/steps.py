@@ -18,6 +18,7 @@ from easi3r.model import DUSt3R
 from easi3r.motion import (
     DISFlow,
     FlowEstimator,
+    FlowEvidence,
     MotionEvidence,
     MotionScore,
     clip_flow,
@@ -26,6 +27,7 @@ from easi3r.motion import (
     flow_score,
     match_residual,
     match_score,
+    superpixels,
 )
 from easi3r.passes import (
     FirstPass,
@@ -172,7 +174,7 @@ class PassMotion:
             case "attention":
                 return self.clip.attention_masks(self.result.statistics)
             case "flow":
-                return self._timed(lambda: flow_score(self.evidence.flow))
+                return self._timed(lambda: flow_score(self.flow_evidence))
             case "match":
                 return self._timed(self._match_score)
             case "combined":
@@ -180,12 +182,19 @@ class PassMotion:
                 return self._timed(lambda: combined_score(self.evidence, calibration))
 
     @cached_property
+    def flow_evidence(self) -> FlowEvidence:
+        """What flow says."""
+        return flow_evidence(self.clip.frames.images, self.clip.flow, self.found)
+
+    @cached_property
     def evidence(self) -> MotionEvidence:
         """What attention and flow say."""
         clip = self.clip
         attention = smooth_over_clusters(dynamic_map(self.result.statistics), clip.clusters)
-        flow = flow_evidence(clip.frames.images, clip.flow, self.found)
-        return MotionEvidence(attention.float().cpu().numpy(), flow)
+        patches = superpixels(clip.frames.images)
+        return MotionEvidence(
+            attention.float().cpu().numpy(), self.flow_evidence, clip.flow, patches
+        )
 
     def _match_score(self) -> MotionScore:
         residual = match_residual(self.clip.matches, self.clip.graph.edges, self.found)

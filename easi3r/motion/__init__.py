@@ -18,6 +18,7 @@ from easi3r.motion.combination import (
 from easi3r.motion.flow_evidence import FlowEvidence, flow_evidence
 from easi3r.motion.match_residual import match_residual
 from easi3r.motion.optical_flow import DISFlow, FlowEstimator, clip_flow
+from easi3r.motion.surroundings import superpixels
 
 __all__ = [
     "DISFlow",
@@ -34,4 +35,5 @@ __all__ = [
     "match_residual",
     "match_score",
     "probability",
+    "superpixels",
 ]

@@ -1,10 +1,11 @@
 """From evidence to what moves: each cue alone, and flow and attention in a logistic model."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Bool, Float, Float32, Int64
 from scipy.ndimage import uniform_filter1d
 from scipy.special import expit
 from skimage.filters import apply_hysteresis_threshold
@@ -12,6 +13,8 @@ from skimage.filters import apply_hysteresis_threshold
 from easi3r.config import MotionCalibration
 from easi3r.errors import SettingsError
 from easi3r.motion.flow_evidence import FlowEvidence
+from easi3r.motion.surroundings import along_tracks, nearby, over_patches
+from easi3r.types import OpticalFlow
 
 FLOW_THRESHOLD = 2.0
 """Flow cue: residuals above this many expected errors move."""
@@ -19,11 +22,11 @@ FLOW_THRESHOLD = 2.0
 MATCH_THRESHOLD = 1.0
 """Match cue: residuals above this many tokens move."""
 
-NEIGHBOURHOOD = 1 / 12
-"""Side of the square that nearby evidence is averaged over, as a share of the image's diagonal."""
-
 FRAMES_AROUND = 5
 """Frames, its own in the middle, over which the evidence near a pixel is averaged in time."""
+
+FEATURES = 22
+"""Of a pixel; see `features`."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +35,15 @@ class MotionEvidence:
 
     Attributes:
         attention: Easi3R's dynamic map, averaged over clusters, 0..1 (METHOD section 4, step 3).
+        flow: what flow says that the scene does not explain.
+        tracks: the flow itself, along which evidence is gathered.
+        patches: superpixels of each frame, over which it is.
     """
 
     attention: Float32[np.ndarray, "frames rows columns"]
     flow: FlowEvidence
+    tracks: OpticalFlow
+    patches: Int64[np.ndarray, "frames height width"]
 
 
 @dataclass(frozen=True)
@@ -100,12 +108,14 @@ def probability(
     Raises:
         SettingsError: a calibration of another number of features.
     """
-    values = features(evidence)
-    if len(calibration.coefficients) != values.shape[-1]:
-        problem = f"{len(calibration.coefficients)} coefficients for {values.shape[-1]} features"
+    if len(calibration.coefficients) != FEATURES:
+        problem = f"{len(calibration.coefficients)} coefficients for {FEATURES} features"
         raise SettingsError("motion.calibration", problem, "Calibrate again with this version")
-    logit = values @ np.array(calibration.coefficients) + calibration.intercept
-    return expit(logit).astype(np.float32)
+    logit = np.full(evidence.flow.seen.shape, calibration.intercept, np.float32)
+    # One map at a time: together they would take more memory than anything else of a clip.
+    for coefficient, values in zip(calibration.coefficients, _features(evidence), strict=True):
+        logit += np.float32(coefficient) * values
+    return expit(logit)
 
 
 def likely_mask(
@@ -118,35 +128,36 @@ def likely_mask(
     return apply_hysteresis_threshold(score, calibration.threshold, calibration.certain)
 
 
-def features(evidence: MotionEvidence) -> Float32[np.ndarray, "frames height width 11"]:
+def features(evidence: MotionEvidence) -> Float32[np.ndarray, "frames height width 22"]:
     """What the logistic model weighs, per pixel.
 
-    Logarithms of 1 + residual, 1 + strict residual and 1 + worse look of the flow, each there and
-    averaged over the neighbourhood; the share of pairs that see the pixel; attention; the first's
-    median over the clip, which is high where cameras or flow are wrong and nothing is certain; and
-    attention times the first's average over the neighbourhood in space and time, and times its
-    median: attention lights up what could move, and counts for more where flow agrees. The matches
-    take no part: with them, clips held out were told apart less well.
+    Of each of six pieces of evidence (logarithms of 1 + residual, strict and loose residual, worse
+    and loose look of the flow; attention) the mean near the pixel, along its track, and along the
+    tracks of its superpixel. Then the share of pairs that see the pixel; the residual's median over
+    the clip, which is high where cameras or flow are wrong and nothing is certain; and attention
+    times the residual nearby in space and time, and times that median: attention lights up what
+    could move, and counts for more where flow agrees. The matches take no part: with them, clips
+    held out were told apart less well.
     """
+    return np.stack(list(_features(evidence)), axis=-1)
+
+
+def _features(evidence: MotionEvidence) -> Iterator[Float32[np.ndarray, "frames height width"]]:
+    """The maps of `features`, one after the other."""
     flow = evidence.flow
-    height, width = flow.residual.shape[1:]
-    of_flow = [
-        np.log1p(values) for values in (flow.residual, flow.strict_residual, flow.worse_look)
-    ]
-    nearby = [_nearby(values) for values in of_flow]
-    attention = _upsampled(evidence.attention, height, width)
-    over_time = uniform_filter1d(nearby[0], FRAMES_AROUND, axis=0, mode="nearest")
-    median = np.median(of_flow[0])
-    maps = [
-        *of_flow,
-        *nearby,
-        flow.seen,
-        attention,
-        np.broadcast_to(median, attention.shape),
-        attention * over_time,
-        attention * median,
-    ]
-    return np.stack(maps, axis=-1).astype(np.float32)
+    residual = np.log1p(flow.residual)
+    attention = _upsampled(evidence.attention, *residual.shape[1:])
+    others = (flow.strict_residual, flow.loose_residual, flow.worse_look, flow.loose_look)
+    for values in (residual, *map(np.log1p, others), attention):
+        followed = along_tracks(values, evidence.tracks)
+        yield nearby(values)
+        yield followed
+        yield over_patches(followed, evidence.patches)
+    yield flow.seen
+    median = np.median(residual)
+    yield np.broadcast_to(median, residual.shape)
+    yield attention * uniform_filter1d(nearby(residual), FRAMES_AROUND, axis=0, mode="nearest")
+    yield attention * median
 
 
 def _upsampled(
@@ -163,11 +174,3 @@ def _upsampled(
 def _squashed(residual: np.ndarray, middle: float) -> np.ndarray:
     """0..1, one half at `middle`."""
     return residual / (residual + middle)
-
-
-def _nearby(
-    values: Float32[np.ndarray, "frames height width"],
-) -> Float32[np.ndarray, "frames height width"]:
-    """Mean over a square around each pixel."""
-    side = 1 + 2 * max(1, round(NEIGHBOURHOOD * np.hypot(*values.shape[1:]) / 2))
-    return np.stack([cv2.blur(one, (side, side)) for one in values])

@@ -20,6 +20,9 @@ from easi3r.types import OpticalFlow, Reconstruction
 DEPTH_FACTOR = 1.5
 """Depths between estimate / factor and estimate * factor count as explanations."""
 
+LOOSE_FACTOR = 4.0
+"""The same where depths may be far off: what is left then lies across the epipolar line."""
+
 NOISE_PX = 0.3
 NOISE_SHARE = 0.05
 """A flow is expected to err by `NOISE_PX` plus this share of its length."""
@@ -45,14 +48,18 @@ class FlowEvidence:
         residual: distance from what any depth within `DEPTH_FACTOR` explains, in units of the
             flow's expected error, 0..`MOST`.
         strict_residual: the same with the estimated depth alone.
+        loose_residual: the same with any depth within `LOOSE_FACTOR`.
         worse_look: by how much the explained place looks less like the pixel than the place that
             flow found, in units of `GREY_NOISE`, 0..`MOST`.
+        loose_look: the same of the place that `loose_residual` takes.
         seen: share of the pairs that start at the frame in which the pixel is consistent.
     """
 
     residual: Float32[np.ndarray, "frames height width"]
     strict_residual: Float32[np.ndarray, "frames height width"]
+    loose_residual: Float32[np.ndarray, "frames height width"]
     worse_look: Float32[np.ndarray, "frames height width"]
+    loose_look: Float32[np.ndarray, "frames height width"]
     seen: Float32[np.ndarray, "frames height width"]
 
 
@@ -66,9 +73,9 @@ def flow_evidence(
     A frame from which no flow starts has nothing seen, and no residual.
     """
     shape = reconstruction.depth.shape
-    residual, strict, look, seen = (np.zeros(shape, np.float32) for _ in range(4))
+    found, seen = np.zeros((5, *shape), np.float32), np.zeros(shape, np.float32)
     grey = _even_grey(images)
-    for frame in range(len(residual)):
+    for frame in range(len(seen)):
         numbers = np.flatnonzero(flow.edges[:, 0] == frame)
         if not len(numbers):
             continue
@@ -78,10 +85,10 @@ def flow_evidence(
         ]
         consistent = flow.consistent[numbers]
         used = consistent | ~consistent.any(axis=0)
-        medians = [_median_where(used, values) for values in np.stack(compared, axis=1)]
-        residual[frame], strict[frame], look[frame] = medians
+        found[:, frame] = [_median_where(used, values) for values in np.stack(compared, axis=1)]
         seen[frame] = consistent.mean(axis=0)
-    return FlowEvidence(residual, strict, look, seen)
+    residual, strict, loose, look, loose_look = found
+    return FlowEvidence(residual, strict, loose, look, loose_look, seen)
 
 
 def _compare(
@@ -90,8 +97,8 @@ def _compare(
     found: Reconstruction,
     first: int,
     second: int,
-) -> Float64[np.ndarray, "3 height width"]:
-    """Of each pixel: its residual, strict residual and worse look in one pair."""
+) -> Float64[np.ndarray, "5 height width"]:
+    """Of each pixel in one pair: residual, strict and loose residual, worse look and loose look."""
     depth = found.depth[first].astype(np.float64)
     shape = depth.shape
     ends = pixel_grid(*shape) + flow
@@ -104,15 +111,28 @@ def _compare(
         seen[:, 2] = np.maximum(seen[:, 2], nearest)
         return project(seen, found.intrinsics[second]).reshape(*shape, 2)
 
-    near, middle, far = (landing(factor) for factor in (1 / DEPTH_FACTOR, 1.0, DEPTH_FACTOR))
-    along, way = far - near, ends - near
-    length = np.square(along).sum(-1)
-    share = (along * way).sum(-1) / np.maximum(length, 1e-12)
-    explained = near + np.clip(share, 0, 1)[..., None] * along
+    explained, loosely = (
+        _nearest_between(landing(1 / factor), landing(factor), ends)
+        for factor in (DEPTH_FACTOR, LOOSE_FACTOR)
+    )
     expected = NOISE_PX + NOISE_SHARE * np.linalg.norm(flow, axis=-1)
-    off = [np.linalg.norm(ends - place, axis=-1) / expected for place in (explained, middle)]
-    by_scene, by_flow = (_look(grey[first], grey[second], place) for place in (explained, ends))
-    return np.stack([*off, np.maximum(by_scene - by_flow, 0) / GREY_NOISE])
+    places = (explained, landing(1.0), loosely)
+    off = [np.linalg.norm(ends - place, axis=-1) / expected for place in places]
+    by_flow = _look(grey[first], grey[second], ends)
+    looks = [_look(grey[first], grey[second], place) - by_flow for place in (explained, loosely)]
+    return np.stack([*off, *np.maximum(looks, 0) / GREY_NOISE])
+
+
+def _nearest_between(
+    begin: Float64[np.ndarray, "height width 2"],
+    end: Float64[np.ndarray, "height width 2"],
+    place: Float64[np.ndarray, "height width 2"],
+) -> Float64[np.ndarray, "height width 2"]:
+    """The place on each line from `begin` to `end` that is nearest to `place`."""
+    along = end - begin
+    length = np.square(along).sum(-1)
+    share = (along * (place - begin)).sum(-1) / np.maximum(length, 1e-12)
+    return begin + np.clip(share, 0, 1)[..., None] * along
 
 
 def _even_grey(

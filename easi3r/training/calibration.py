@@ -8,7 +8,7 @@ shapes) take no part.
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -42,7 +42,9 @@ from easi3r.training.losses import MATCH_HEAD, MATCH_LAYERS
 FIRST_SEED = 10_001_000_000  # beyond the seeds of every training run
 FRAMES = 14
 _SIZES = ((240, 320), (180, 320), (240, 320), (320, 240))
-_MOST_FALSE = 0.02  # share of a still clip's pixels that may be called moving
+# Share of a still clip's pixels that may be called moving: a fifth of what the benchmark allows,
+# since scenes unlike those of the calibration show about three times as much.
+_MOST_FALSE = 0.01
 _PIXELS_PER_CLIP = 4000
 _WEIGHT_OF_STILL_OBJECTS = 2.0  # of their pixels: they look as if they moved
 _LOGITS = np.arange(-3.0, 2.1, 0.5)  # of thresholds that are tried
@@ -85,7 +87,8 @@ def examine_clip(number: int, weights: str, settings: Settings) -> KnownClip:
     """Evidence of the calibration clip of this number, steered by the flow cue."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    model = load_checkpoint(weights)
+    # A calibration that they carry already takes no part.
+    model = replace(load_checkpoint(weights), recommended=WeightDefaults())
     rendered = render(sample_scene(FIRST_SEED + number, calibration_scenes(number)))
     with TemporaryDirectory() as folder:
         video = write_clip(rendered, Path(folder), "clip", crf=20 + number % 7)
@@ -161,8 +164,11 @@ def examine_clips(
     context = get_context("spawn")
     with ProcessPoolExecutor(processes, context) as executor:
         futures = [executor.submit(examine_clip, n, weights, settings) for n in range(count)]
-        for future in futures:
-            yield future.result()
+        try:
+            for future in futures:
+                yield future.result()
+        finally:
+            executor.shutdown(wait=False, cancel_futures=True)
 
 
 def calibrate(

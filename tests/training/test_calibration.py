@@ -10,8 +10,10 @@ from easi3r.synthetic import sample_scene
 from easi3r.training.batches import first_seed
 from easi3r.training.calibration import FIRST_SEED, KnownClip, calibration_scenes, fit
 from easi3r.training.settings import TrainingSettings
+from easi3r.types import OpticalFlow
 
 SHAPE = (4, 24, 32)
+EDGES = np.array([[0, 1], [1, 2], [2, 3], [1, 0], [2, 1], [3, 2]], np.int64)
 MOVER = (slice(None), slice(6, 16), slice(8, 20))
 
 
@@ -25,10 +27,17 @@ def clip(seed: int, moves: bool) -> KnownClip:
     if moves:
         moving[MOVER] = True
         residual[MOVER] += rng.uniform(0.5, 6, (10, 12)).astype(np.float32)
-    flow = FlowEvidence(residual, residual, residual * 0.2, np.ones(SHAPE, np.float32))
+    look = residual * 0.2
+    flow = FlowEvidence(residual, residual, residual, look, look, np.ones(SHAPE, np.float32))
+    tracks = OpticalFlow(
+        EDGES,
+        np.zeros((len(EDGES), *SHAPE[1:], 2), np.float32),
+        np.ones((len(EDGES), *SHAPE[1:]), bool),
+    )
+    patches = np.broadcast_to(np.arange(SHAPE[1] * SHAPE[2]).reshape(SHAPE[1:]), SHAPE)
     objects = np.zeros(SHAPE, bool)
     objects[MOVER] = True
-    return KnownClip(MotionEvidence(attention, flow), moving, objects)
+    return KnownClip(MotionEvidence(attention, flow, tracks, patches), moving, objects)
 
 
 def test_it_masks_movers_and_leaves_still_clips_alone() -> None:

@@ -1,0 +1,75 @@
+"""What evidence of motion says around a pixel: near it, along its track, over its surface.
+
+Flow tells motion pixel by pixel and badly; what moves is an object, and moves in every frame.
+"""
+
+import cv2
+import numpy as np
+from jaxtyping import Float32, Int64, UInt8
+from skimage.segmentation import slic
+
+from easi3r.geometry import pixel_grid
+from easi3r.types import OpticalFlow
+
+NEIGHBOURHOOD = 1 / 12
+"""Side of the square that nearby evidence is averaged over, as a share of the image's diagonal."""
+
+PATCHES = 170
+"""Superpixels in a frame, about."""
+
+COMPACTNESS = 10.0
+"""Of superpixels: how much a place counts beside a colour (Achanta et al., PAMI 2012)."""
+
+
+def nearby(
+    values: Float32[np.ndarray, "frames height width"],
+) -> Float32[np.ndarray, "frames height width"]:
+    """Mean over a square around each pixel."""
+    side = 1 + 2 * max(1, round(NEIGHBOURHOOD * np.hypot(*values.shape[1:]) / 2))
+    return np.stack([cv2.blur(one, (side, side)) for one in values])
+
+
+def along_tracks(
+    values: Float32[np.ndarray, "frames height width"], flow: OpticalFlow
+) -> Float32[np.ndarray, "frames height width"]:
+    """Mean over a pixel and the places that it consistently flows to in other frames."""
+    total, count = values.copy(), np.ones_like(values)
+    grid = pixel_grid(*values.shape[1:]).astype(np.float32)
+    for (first, second), way, consistent in zip(
+        flow.edges, flow.flow, flow.consistent, strict=True
+    ):
+        at = grid + way
+        there = cv2.remap(
+            values[second],
+            at[..., 0],
+            at[..., 1],
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        total[first] += np.where(consistent, there, 0)
+        count[first] += consistent
+    return total / count
+
+
+def superpixels(
+    images: UInt8[np.ndarray, "frames height width 3"],
+) -> Int64[np.ndarray, "frames height width"]:
+    """Patches of like colour, numbered from 0 in each frame (SLIC)."""
+    labels = [
+        slic(image, PATCHES, COMPACTNESS, sigma=0.5, start_label=0, channel_axis=-1)
+        for image in images
+    ]
+    return np.stack(labels).astype(np.int64)
+
+
+def over_patches(
+    values: Float32[np.ndarray, "frames height width"],
+    patches: Int64[np.ndarray, "frames height width"],
+) -> Float32[np.ndarray, "frames height width"]:
+    """Mean over the patch that each pixel belongs to."""
+    means = np.empty_like(values)
+    for mean, of_frame, numbers in zip(means, values, patches, strict=True):
+        sums = np.bincount(numbers.ravel(), of_frame.ravel())
+        counts = np.bincount(numbers.ravel())
+        mean[:] = (sums / np.maximum(counts, 1))[numbers]
+    return means
