@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from easi3r.cli import app
 from easi3r.evaluation.benchmark_clips import Kind
 from easi3r.evaluation.figures import FIGURES
+from easi3r.motion.combination import FEATURES
 
 KINDS = {kind.value for kind in Kind}
 
@@ -58,7 +59,7 @@ def test_required_figures_that_are_missed_end_in_1(shared: Path, tmp_path: Path)
     folder = shared / "videos" / "rgbd_7scenes"
     arguments = ["evaluate", "real", str(folder), "--frames", "3", "--require"]
     everything_moves = {
-        "coefficients": [0.0] * 11,
+        "coefficients": [0.0] * FEATURES,
         "intercept": 5.0,
         "threshold": 0.1,
         "certain": 0.1,

@@ -10,6 +10,7 @@ import torch
 from easi3r.config import Settings, WeightDefaults
 from easi3r.errors import OutOfMemoryError, SettingsError
 from easi3r.model import DUSt3R, load_checkpoint
+from easi3r.motion.combination import FEATURES
 from easi3r.pipeline import annotate_clip, annotate_frames, examine_frames, select_device
 from easi3r.steps import StageClock
 from easi3r.types import Frames, KnownCameras
@@ -89,7 +90,7 @@ def test_known_cameras_are_kept(network: DUSt3R, frames: Frames) -> None:
 
 
 CALIBRATION = {
-    "coefficients": (1.0, 0.0, 0.5, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0),
+    "coefficients": (0.5,) * FEATURES,
     "intercept": -3.0,
     "threshold": 0.3,
     "certain": 0.6,
