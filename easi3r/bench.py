@@ -186,11 +186,11 @@ def random_model(
     Args:
         precision: None: as published weights of that size recommend.
     """
-    network, licence = random_network(config).to(device), "none: random numbers"
+    network, licence = random_network(config), "none: random numbers"
     name, recommended = f"random {config.head}", defaults_of(config)
     model = LoadedModel(network, config, name, "0" * 64, licence, recommended)
-    network = network.in_precision(precision or model.defaults.precision)
-    return replace(model, network=seeing_a_wall(network))
+    model = model.on(device, precision)
+    return replace(model, network=seeing_a_wall(model.network))
 
 
 def random_network(config: ModelConfig) -> DUSt3R:

@@ -1,7 +1,6 @@
 """`easi3r bench`: where the time and the memory of a clip go on this machine."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -53,9 +52,7 @@ def bench(
         model = random_model(ModelConfig.published(), target, chosen.model.precision)
     else:
         model = load_checkpoint(chosen.model.weights, chosen.model.sha256)
-        model = replace(model, network=model.network.to(target))
-        precision = chosen.model.precision or model.defaults.precision
-        model = replace(model, network=model.network.in_precision(precision))
+        model = model.on(target, chosen.model.precision)
     figures = measure(model, chosen, _watched(repeats + 1), before)
     console = answer_console()
     if as_json:

@@ -1,6 +1,6 @@
 """The engine of this project: a network, warm on its device, behind the method of `pipeline`."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 from easi3r.config import Precision, Settings
@@ -46,7 +46,4 @@ def warm_engine(
         CheckpointError: the weights cannot be used.
         SettingsError: there is no such device here.
     """
-    model = load_checkpoint(weights, sha256)
-    model = replace(model, network=model.network.to(select_device(device)))
-    network = model.network.in_precision(precision or model.defaults.precision)
-    return ModelEngine(replace(model, network=network))
+    return ModelEngine(load_checkpoint(weights, sha256).on(select_device(device), precision))

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from pydantic import TypeAdapter
 
+from easi3r.bench import random_network
 from easi3r.config import Settings, WeightDefaults
 from easi3r.cost import ClipWork
 from easi3r.memory import ClipMemory, needs_flow
@@ -64,13 +65,12 @@ def network(name: str) -> DUSt3R:
     """`nano`; or with random weights `small` (a DPT head), `linear` (a linear one), `published`."""
     if name == "nano":
         return load_checkpoint("nano").network
-    torch.manual_seed(0)
     sizes = {
         "small": SMALL,
         "linear": replace(SMALL, head="linear"),
         "published": ModelConfig.published(),
     }
-    return DUSt3R(sizes[name]).requires_grad_(False).eval()
+    return random_network(sizes[name])
 
 
 def measure(name: str, frames: Frames, settings: Settings, clips: int = 1) -> Probe:

@@ -3,7 +3,7 @@
 import argparse
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeGuard
 
@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from easi3r.config import WeightDefaults
+from easi3r.config import Precision, WeightDefaults
 from easi3r.errors import CheckpointError, SettingsError
 from easi3r.model.catalogue import defaults_of, licence_of
 from easi3r.model.config import ModelConfig
@@ -55,6 +55,19 @@ class LoadedModel:
     def defaults(self) -> WeightDefaults:
         """What is recommended, for the device it is on."""
         return defaults_on(self.device, self.recommended)
+
+    def on(self, device: torch.device, precision: Precision | None) -> "LoadedModel":
+        """The model on a device, rounded to a precision.
+
+        Args:
+            precision: None: as recommended there.
+
+        Raises:
+            SettingsError: float32 of a network that has been rounded to less.
+        """
+        moved = replace(self, network=self.network.to(device))
+        network = moved.network.in_precision(precision or moved.defaults.precision)
+        return replace(moved, network=network)
 
 
 def load_checkpoint(location: str, sha256: str | None = None) -> LoadedModel:

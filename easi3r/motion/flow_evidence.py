@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64, UInt8
 
 from easi3r.geometry import backproject, invert_rigid, pixel_grid, project, transform_points
+from easi3r.motion.optical_flow import sampled
 from easi3r.types import OpticalFlow, Reconstruction
 
 DEPTH_FACTOR = 1.5
@@ -151,10 +152,7 @@ def _look(
 ) -> Float32[np.ndarray, "height width"]:
     """How much 3x3 pixels differ from those at a place in the other image, grey levels."""
     at = np.clip(place, -1, (here.shape[1], here.shape[0])).astype(np.float32)
-    seen = cv2.remap(
-        there, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
-    return cv2.blur(np.abs(here - seen), (3, 3))
+    return cv2.blur(np.abs(here - sampled(there, at)), (3, 3))
 
 
 def _median_where(

@@ -117,15 +117,16 @@ def _chain(
     flow = links[first, first + step]
     for target in range(first + 2 * step, first + step * (reach + 1), step):
         here = pixel_grid(*flow.shape[:2]).astype(np.float32)
-        guess = flow + _sampled(links[target - step, target], here + flow)
+        guess = flow + sampled(links[target - step, target], here + flow)
         flow = np.asarray(estimator(images[first], images[target], guess), np.float32)
         chained[first, target] = flow
     return chained
 
 
-def _sampled(
-    values: Float32[np.ndarray, "height width 2"], at: Float32[np.ndarray, "height width 2"]
-) -> Float32[np.ndarray, "height width 2"]:
+def sampled(
+    values: Float32[np.ndarray, "height width *channels"],
+    at: Float32[np.ndarray, "height width 2"],
+) -> Float32[np.ndarray, "height width *channels"]:
     """Bilinear values at (x, y); beyond the border those of the border."""
     return cv2.remap(
         values, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
@@ -139,6 +140,6 @@ def _consistent(
     height, width = there.shape[:2]
     landing = pixel_grid(height, width).astype(np.float32) + there
     inside = ((landing >= 0) & (landing <= (width - 1, height - 1))).all(axis=-1)
-    missed = np.linalg.norm(there + _sampled(back, landing), axis=-1)
+    missed = np.linalg.norm(there + sampled(back, landing), axis=-1)
     way = np.linalg.norm(there, axis=-1)
     return inside & (missed <= CONSISTENT_PX + CONSISTENT_SHARE * way)

@@ -9,6 +9,7 @@ from jaxtyping import Float32, Int64, UInt8
 from skimage.segmentation import slic
 
 from easi3r.geometry import pixel_grid
+from easi3r.motion.optical_flow import sampled
 from easi3r.types import OpticalFlow
 
 NEIGHBOURHOOD = 1 / 12
@@ -38,15 +39,7 @@ def along_tracks(
     for (first, second), way, consistent in zip(
         flow.edges, flow.flow, flow.consistent, strict=True
     ):
-        at = grid + way
-        there = cv2.remap(
-            values[second],
-            at[..., 0],
-            at[..., 1],
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-        total[first] += np.where(consistent, there, 0)
+        total[first] += np.where(consistent, sampled(values[second], grid + way), 0)
         count[first] += consistent
     return total / count
 
