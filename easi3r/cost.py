@@ -11,10 +11,14 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import add
 
+import numpy as np
+from jaxtyping import Int64
+
 from easi3r.attention import pair_graph
 from easi3r.config import Cue, Settings
 from easi3r.layer_cost import Work, attention, convolution, linear, mlp, self_attention, spread
 from easi3r.model import ModelConfig
+from easi3r.model.heads import images_at_once
 from easi3r.tensors import PairGraph
 
 FLOAT32_BYTES, BFLOAT16_BYTES = 4, 2
@@ -107,9 +111,10 @@ class ClipWork:
         return self.rows * self.columns
 
     @property
-    def batches(self) -> int:
-        """Calls of the decoders in one pass."""
-        return -(-self.pairs // self.pairs_per_batch)
+    def batches(self) -> list[Int64[np.ndarray, "batch 2"]]:
+        """Pairs of each call of the decoders in one pass."""
+        starts = range(0, self.pairs, self.pairs_per_batch)
+        return [self.graph.edges[start : start + self.pairs_per_batch] for start in starts]
 
     @property
     def prediction_bytes(self) -> int:
@@ -126,12 +131,12 @@ class ClipWork:
         frame_batches = -(-self.frames // (2 * self.pairs_per_batch))
         first = self._pass(self._attention_only() if self.cue == "attention" else self._decoders())
         second = self._pass(self._decoders() + self._second_attention())
-        heads = self._cost("heads", self._heads().inputs(self.pairs), self.batches, FLOAT32_BYTES)
+        heads = self._heads_of_a_pass()
         stages = [
             self._cost("encoder", encoder(self).inputs(self.frames), frame_batches),
-            self._cost("pass 1", first, self.batches),
+            self._cost("pass 1", first, len(self.batches)),
             self._lloyd_step(),
-            self._cost("pass 2", second, self.batches),
+            self._cost("pass 2", second, len(self.batches)),
             heads,
             self._alignment_step(),
         ]
@@ -170,8 +175,8 @@ class ClipWork:
         return 2 * self.pairs * of_a_pair.flops
 
     def _pass(self, of_a_pair: Work) -> Work:
-        """One pass; every batch embeds all frames for the decoders."""
-        embedding = self._embedding().inputs(self.frames * self.batches)
+        """One pass; every batch embeds the frames of its pairs for the decoders."""
+        embedding = self._embedding().inputs(sum(len(np.unique(batch)) for batch in self.batches))
         return embedding + of_a_pair.inputs(self.pairs)
 
     def _embedding(self) -> Work:
@@ -207,7 +212,25 @@ class ClipWork:
 
     def _heads(self) -> Work:
         """Both heads on one pair."""
-        return (dpt_head(self) if self.config.head == "dpt" else linear_head(self)).layers(2)
+        if self.config.head == "linear":
+            return linear_head(self).layers(2)
+        return (finest_level(self) + coarser_levels(self)).layers(2)
+
+    def _heads_of_a_pass(self) -> StageCost:
+        """Both heads on all pairs; a DPT head's finest level on each frame of a batch once."""
+        if self.config.head == "linear":
+            work, calls = self._heads().inputs(self.pairs), len(self.batches)
+            return self._cost("heads", work, calls, FLOAT32_BYTES)
+        count = images_at_once(self.height, self.width)
+        shown = [len(np.unique(frames)) for batch in self.batches for frames in batch.T]
+        finest = finest_level(self).inputs(sum(shown))
+        calls = sum(-(-frames // count) for frames in shown)
+        of_frames = self._cost("heads", finest, calls, FLOAT32_BYTES)
+        coarser = coarser_levels(self).inputs(2 * self.pairs)
+        calls = 2 * sum(-(-len(batch) // count) for batch in self.batches)
+        of_pairs = self._cost("heads", coarser, calls, FLOAT32_BYTES)
+        moved = of_frames.bytes_moved + of_pairs.bytes_moved
+        return StageCost("heads", of_frames.flops + of_pairs.flops, moved)
 
     def _lloyd_step(self) -> StageCost:
         """One step of k-means with 64 centres: a distance for each token and centre."""
@@ -243,24 +266,32 @@ def linear_head(clip: ClipWork) -> Work:
     return linear(clip.tokens, config.decoder_channels, outputs)
 
 
-def dpt_head(clip: ClipWork) -> Work:
-    """The DPT head on one image (METHOD section 1)."""
-    config = clip.config
-    a, b, c, d = config.dpt_hook_channels
-    width, decoder = config.dpt_channels, config.decoder_channels
+def finest_level(clip: ClipWork) -> Work:
+    """What a DPT head computes of a frame alone: its finest level (METHOD section 1)."""
+    channels, width = clip.config.dpt_hook_channels[0], clip.config.dpt_channels
+    size = level_sizes(clip)[0]
+    level = linear(clip.tokens, clip.config.encoder_channels, channels)
+    level += spread(clip.tokens, channels, 4)
+    level += convolution(size, size, channels, width, bias=False)
+    return level + convolution(size, size, width, width).layers(2)
+
+
+def coarser_levels(clip: ClipWork) -> Work:
+    """The rest of a DPT head, on one image of a pair."""
+    _, b, c, d = clip.config.dpt_hook_channels
+    width, decoder = clip.config.dpt_channels, clip.config.decoder_channels
     sizes = level_sizes(clip)
     levels = [
-        linear(clip.tokens, config.encoder_channels, a) + spread(clip.tokens, a, 4),
         linear(clip.tokens, decoder, b) + spread(clip.tokens, b, 2),
         linear(clip.tokens, decoder, c),
         linear(clip.tokens, decoder, d) + convolution(clip.tokens, sizes[3], d, d),
     ]
-    for size, channels in zip(sizes, (a, b, c, d), strict=True):
+    for size, channels in zip(sizes[1:], (b, c, d), strict=True):
         levels.append(convolution(size, size, channels, width, bias=False))
     unit = [convolution(size, size, width, width).layers(2) for size in sizes]
-    # The deepest has no skip; channels are mixed before the upsampling.
-    steps = [unit[3] + linear(sizes[3], width, width)]
-    steps += [unit[n].layers(2) + linear(sizes[n], width, width) for n in (2, 1, 0)]
+    # The deepest has no skip, the finest's is a frame's own; channels are mixed before upsampling.
+    units = [unit[0], unit[1].layers(2), unit[2].layers(2), unit[3]]
+    steps = [work + linear(size, width, width) for work, size in zip(units, sizes, strict=True)]
     pixels, half = clip.height * clip.width, width // 2
     last = [
         convolution(64 * clip.tokens, 64 * clip.tokens, width, half),

@@ -13,6 +13,7 @@ from easi3r.config import Settings
 from easi3r.cost import BFLOAT16_BYTES, FLOAT32_BYTES, ClipWork
 from easi3r.errors import SettingsError
 from easi3r.model import ModelConfig
+from easi3r.model.heads import images_at_once
 from easi3r.types import Frames
 
 LIBRARIES_BYTES = 96 * 2**20
@@ -48,7 +49,7 @@ class ClipMemory:
         """In the order in which they run."""
         clip, kept = self.clip, self.clip.prediction_bytes
         decoded = self.statistics_bytes + self.embedded_bytes
-        predicted = kept + self.in_flight * self.predicting_bytes
+        predicted = kept + self.predicting_bytes
         # Cues of geometry predict in pass 1 too, and keep all of it for pass 2.
         has_geometry = clip.cue != "attention"
         means = 2 * clip.pairs * self._key_mean_bytes
@@ -104,9 +105,10 @@ class ClipMemory:
 
     @property
     def embedded_bytes(self) -> int:
-        """Tokens of all frames as the decoders read them."""
-        channels = self.clip.config.decoder_channels
-        return self.clip.frames * self.clip.tokens * channels * FLOAT32_BYTES
+        """Tokens of the frames of a batch, as the encoder gave and as the decoders read them."""
+        frames = min(self.clip.frames, 2 * self.in_flight)
+        channels = self.clip.config.encoder_channels + self.clip.config.decoder_channels
+        return frames * self.clip.tokens * channels * FLOAT32_BYTES
 
     @property
     def statistics_bytes(self) -> int:
@@ -122,17 +124,21 @@ class ClipMemory:
 
     @property
     def predicting_bytes(self) -> int:
-        """One pair in the heads, one head after the other, with the tokens that they read."""
+        """A batch in the heads, one head after the other, with the tokens that they read."""
         clip, config = self.clip, self.clip.config
         pixels = clip.height * clip.width
         result = 8 * pixels * FLOAT32_BYTES
         if config.head == "linear":
-            return self.decoding_bytes + 3 * result
-        hooked = 2 * clip.tokens * (config.encoder_channels + 3 * config.decoder_channels)
-        finest = pixels * config.dpt_channels // 2
-        fused = 64 * clip.tokens * config.dpt_channels
-        numbers = hooked + HEAD_MAPS * max(finest, fused)
-        return self.decoding_bytes + numbers * FLOAT32_BYTES + 2 * result
+            return self.in_flight * (self.decoding_bytes + 3 * result)
+        hooked = 2 * clip.tokens * 3 * config.decoder_channels
+        fused = 16 * clip.tokens * config.dpt_channels
+        # Of the frames on one side of the pairs: their tokens and finest levels.
+        shown = min(clip.frames, self.in_flight)
+        frames = shown * (clip.tokens * config.encoder_channels + 2 * fused)
+        at_once = min(self.in_flight, images_at_once(clip.height, clip.width))
+        maps = at_once * HEAD_MAPS * max(pixels * config.dpt_channels // 2, 4 * fused)
+        of_pairs = self.in_flight * (self.decoding_bytes + hooked * FLOAT32_BYTES + 2 * result)
+        return of_pairs + (frames + maps) * FLOAT32_BYTES
 
     @property
     def flow_bytes(self) -> int:

@@ -6,6 +6,7 @@ Kept apart from `easi3r.types` so that reading a store does not import torch.
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
@@ -44,6 +45,16 @@ class FrameFeatures:
     tokens: Float[Tensor, "frames tokens channels"]
     rows: int
     columns: int
+
+    def shown_in(
+        self, frames: Int64[np.ndarray, "*shape"]
+    ) -> tuple["FrameFeatures", Int64[Tensor, "*shape"]]:
+        """Features of the frames that occur, each once, and where among them each one is."""
+        occurring, places = np.unique(frames, return_inverse=True)
+        device = self.tokens.device
+        tokens = self.tokens[torch.as_tensor(occurring, device=device)]
+        where = torch.as_tensor(places.reshape(frames.shape), device=device)
+        return FrameFeatures(tokens, self.rows, self.columns), where
 
 
 @dataclass(frozen=True)

@@ -186,5 +186,5 @@ def test_projections_of_the_published_size_bound_its_tensors(precision: str) -> 
     assert encoding <= memory.encoding_bytes <= 2 * encoding
     most = in_flight * memory.decoding_bytes + memory.embedded_bytes
     assert decoding <= most <= 2 * decoding
-    most = in_flight * memory.predicting_bytes + memory.embedded_bytes
+    most = memory.predicting_bytes + memory.embedded_bytes
     assert predicting <= most <= 2.2 * predicting

@@ -4,19 +4,27 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from easi3r.model.config import ModelConfig
+from easi3r.tensors import FrameFeatures
 
 OUTPUT_CHANNELS = 4  # a point's three, and a confidence
+
+PIXELS_AT_ONCE = 2**17
+"""A DPT head takes as many images at once as have this many pixels together, one at least.
+
+Its maps are by far the largest there are: more of them at once gain nothing, cost memory in
+proportion, and on a CPU a page fault for every 4 KiB that the allocator does not keep.
+"""
 
 
 class LinearHead(nn.Module):
     """One linear map from the last tokens to the pixels of their patches.
 
     Attributes:
-        hooks: which entries of [encoder output, decoder layer 1, .., layer L] it reads.
+        hooks: the decoder layers, from 1, whose tokens it reads.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -26,29 +34,51 @@ class LinearHead(nn.Module):
         self.proj = nn.Linear(config.decoder_channels, OUTPUT_CHANNELS * config.patch_size**2)
 
     def forward(
-        self, hooked: Sequence[Float[Tensor, "pairs tokens _"]], rows: int, columns: int
+        self,
+        frames: FrameFeatures,
+        frame_of_pair: Int64[Tensor, " pairs"],
+        hooked: Sequence[Float[Tensor, "pairs tokens _"]],
     ) -> Float[Tensor, "pairs 4 height width"]:
+        """Raw output of every pair; reads nothing of the frames but their grid."""
         (tokens,) = hooked
-        return F.pixel_shuffle(as_image(self.proj(tokens), rows, columns), self.patch_size)
+        image = as_image(self.proj(tokens), frames.rows, frames.columns)
+        return F.pixel_shuffle(image, self.patch_size)
 
 
 class DPTHead(nn.Module):
     """Dense prediction from four depths of the network (names as in the published checkpoints).
 
     Attributes:
-        hooks: which entries of [encoder output, decoder layer 1, .., layer L] it reads.
+        hooks: the decoder layers, from 1, whose tokens it reads beside the encoder's.
     """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         depth = config.decoder_depth
-        self.hooks: tuple[int, ...] = (0, depth // 2, depth * 3 // 4, depth)
+        self.hooks: tuple[int, ...] = (depth // 2, depth * 3 // 4, depth)
+        self.patch_size = config.patch_size
         self.dpt = DensePrediction(config)
 
     def forward(
-        self, hooked: Sequence[Float[Tensor, "pairs tokens _"]], rows: int, columns: int
+        self,
+        frames: FrameFeatures,
+        frame_of_pair: Int64[Tensor, " pairs"],
+        hooked: Sequence[Float[Tensor, "pairs tokens _"]],
     ) -> Float[Tensor, "pairs 4 height width"]:
-        return self.dpt([as_image(tokens, rows, columns) for tokens in hooked])
+        """Raw output of every pair. The finest level is a frame's own, whatever it is paired with.
+
+        Args:
+            frames: encoder output of the frames that the pairs show, each once.
+            frame_of_pair: which of them each pair shows.
+            hooked: tokens of the decoder layers that `hooks` names.
+        """
+        grid = frames.rows, frames.columns
+        count = images_at_once(grid[0] * self.patch_size, grid[1] * self.patch_size)
+        own = as_image(frames.tokens.float(), *grid).split(count)
+        finest = torch.cat([self.dpt.finest(tokens) for tokens in own])
+        token_maps = [as_image(tokens, *grid).split(count) for tokens in hooked]
+        batches = zip(frame_of_pair.split(count), *token_maps, strict=True)
+        return torch.cat([self.dpt(finest[which], *maps) for which, *maps in batches])
 
 
 class DensePrediction(nn.Module):
@@ -77,12 +107,22 @@ class DensePrediction(nn.Module):
             ]
         )
 
+    def finest(
+        self, tokens: Float[Tensor, "frames _ rows columns"]
+    ) -> Float[Tensor, "frames channels fine_rows fine_columns"]:
+        """What the finest level adds to the coarser: a fifth of the head's operations."""
+        return self.scratch.finest_skip(self.act_postprocess[0](tokens))
+
     def forward(
-        self, token_maps: Sequence[Float[Tensor, "pairs _ rows columns"]]
+        self,
+        finest: Float[Tensor, "pairs channels fine_rows fine_columns"],
+        *token_maps: Float[Tensor, "pairs _ rows columns"],
     ) -> Float[Tensor, "pairs 4 height width"]:
+        """Raw output from the finest level's skip and the tokens of the three coarser ones."""
         rows, columns = token_maps[0].shape[-2:]
-        levels = [level(x) for level, x in zip(self.act_postprocess, token_maps, strict=True)]
-        x = self.head[0](self.scratch(levels))
+        coarser = self.act_postprocess[1:]
+        levels = [level(x) for level, x in zip(coarser, token_maps, strict=True)]
+        x = self.head[0](self.scratch(finest, *levels))
         x = upsample(x, (rows * self.patch_size, columns * self.patch_size))
         return self.head[2:](x)
 
@@ -105,18 +145,26 @@ class Fusion(nn.Module):
         self.refinenet3 = FusionStep(width)
         self.refinenet4 = FusionStep(width)
 
+    def finest_skip(
+        self, level: Float[Tensor, "frames _ rows columns"]
+    ) -> Float[Tensor, "frames channels rows columns"]:
+        """What the last step adds to what it gets from the coarser levels."""
+        return self.refinenet1.resConfUnit1(self.layer1_rn(level))
+
     def forward(
-        self, levels: Sequence[Float[Tensor, "pairs _ _ _"]]
+        self,
+        finest_skip: Float[Tensor, "pairs channels _ _"],
+        level_2: Float[Tensor, "pairs _ _ _"],
+        level_3: Float[Tensor, "pairs _ _ _"],
+        level_4: Float[Tensor, "pairs _ _ _"],
     ) -> Float[Tensor, "pairs channels rows columns"]:
-        skip_1, skip_2, skip_3, coarsest = (
-            layer(level) for layer, level in zip(self.layer_rn, levels, strict=True)
-        )
-        x = self.refinenet4.refine(coarsest)
+        skip_3 = self.layer3_rn(level_3)
+        x = self.refinenet4.refine(self.layer4_rn(level_4))
         # An odd grid halves to one row or column more than half of it.
         x = x[..., : skip_3.shape[-2], : skip_3.shape[-1]]
         x = self.refinenet3(x, skip_3)
-        x = self.refinenet2(x, skip_2)
-        return self.refinenet1(x, skip_1)
+        x = self.refinenet2(x, self.layer2_rn(level_2))
+        return self.refinenet1.refine(x.add_(finest_skip))
 
 
 class FusionStep(nn.Module):
@@ -133,7 +181,7 @@ class FusionStep(nn.Module):
         x: Float[Tensor, "pairs channels rows columns"],
         skip: Float[Tensor, "pairs channels rows columns"],
     ) -> Float[Tensor, "pairs channels fine_rows fine_columns"]:
-        return self.refine(x + self.resConfUnit1(skip))
+        return self.refine(self.resConfUnit1(skip).add_(x))
 
     def refine(
         self, x: Float[Tensor, "pairs channels rows columns"]
@@ -158,7 +206,12 @@ class ResidualUnit(nn.Module):
     def forward(
         self, x: Float[Tensor, "pairs channels rows columns"]
     ) -> Float[Tensor, "pairs channels rows columns"]:
-        return x + self.conv2(F.relu(self.conv1(F.relu(x)), inplace=True))
+        return self.conv2(F.relu(self.conv1(F.relu(x)), inplace=True)).add_(x)
+
+
+def images_at_once(height: int, width: int) -> int:
+    """Images of so many pixels that a DPT head takes at once."""
+    return max(1, PIXELS_AT_ONCE // (height * width))
 
 
 def as_image(

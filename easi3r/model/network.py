@@ -149,13 +149,15 @@ class DUSt3R(nn.Module):
                 (METHOD section 5). None: nothing is known to move.
         """
         device = features.tokens.device
-        first, second = torch.as_tensor(edges, device=device).unbind(dim=1)
+        frames, frames_of_pair = features.shown_in(edges)
+        first, second = frames_of_pair.unbind(dim=1)
         width_of_head = self.config.decoder_channels // self.config.decoder_heads
         rotation = self._rotation(features.rows, features.columns, width_of_head, device)
         kernel_1 = self.kernel
         if token_masks is not None:
-            kernel_1 = StaticKeyAttention(self.kernel, token_masks[first], token_masks[second])
-        embedded = self.decoder_embed(features.tokens).to(features.tokens.dtype)
+            masks = token_masks[torch.as_tensor(edges, device=device)]
+            kernel_1 = StaticKeyAttention(self.kernel, masks[:, 0], masks[:, 1])
+        embedded = self.decoder_embed(frames.tokens).to(features.tokens.dtype)
         layer = None
         for block_1, block_2 in zip(self.dec_blocks, self.dec_blocks2, strict=True):
             stream_1, stream_2 = layer.streams if layer else (embedded[first], embedded[second])
@@ -172,18 +174,16 @@ class DUSt3R(nn.Module):
         layers: Iterable[DecoderLayer],
     ) -> PairPrediction:
         """Point maps and confidences from the layers that `decode` gave for the same pairs."""
-        first, second = torch.as_tensor(edges, device=features.tokens.device).unbind(dim=1)
-        hooks = self.downstream_head1.hooks
-        hooked = [(features.tokens[first], features.tokens[second])] if 0 in hooks else []
+        hooks, hooked = self.downstream_head1.hooks, []
         for number, layer in enumerate(layers, start=1):
             hooked += [layer.streams] * hooks.count(number)
         last_1, last_2 = hooked.pop()
         hooked.append((self.dec_norm(last_1), self.dec_norm(last_2)))
         with torch.autocast(features.tokens.device.type, enabled=False):
-            grid = (features.rows, features.columns)
-            tokens_1, tokens_2 = zip(*hooked, strict=True)
-            raw_1 = self.downstream_head1([tokens.float() for tokens in tokens_1], *grid)
-            raw_2 = self.downstream_head2([tokens.float() for tokens in tokens_2], *grid)
+            streams_1, streams_2 = zip(*hooked, strict=True)
+            shown_1, shown_2 = (features.shown_in(frames) for frames in edges.T)
+            raw_1 = self.downstream_head1(*shown_1, [tokens.float() for tokens in streams_1])
+            raw_2 = self.downstream_head2(*shown_2, [tokens.float() for tokens in streams_2])
             points_1, confidence_1 = to_points(raw_1)
             points_2, confidence_2 = to_points(raw_2)
         return PairPrediction(points_1, points_2, confidence_1, confidence_2)

@@ -178,8 +178,8 @@ def _rotate(x: Tensor, positions: Tensor) -> Tensor:
 
 def _regress(head: Any, hooked: list[Tensor], rows: int, columns: int) -> tuple[Tensor, Tensor]:
     """Points (height, width, 3) and confidences of one image."""
-    maps = [hooked[hook].T.reshape(1, -1, rows, columns) for hook in head.hooks]
     if hasattr(head, "dpt"):
+        maps = [hooked[hook].T.reshape(1, -1, rows, columns) for hook in (0, *head.hooks)]
         raw = _dense_prediction(head.dpt, maps)[0]
     else:
         raw = functional.pixel_shuffle(
