@@ -132,9 +132,10 @@ def annotate_frames(
             masks = clip.attention_masks(second.statistics)
             return masks, clip.reconstruct(second, masks)
         first = clip.first_pass()
-        steering = PassMotion(clip, first, clip.reconstruct(first)).masks()
+        first_found = clip.reconstruct(first)
+        steering = PassMotion(clip, first, first_found).masks()
         second = clip.second_pass(steering, first)
-        found = clip.reconstruct(second, steering)
+        found = clip.reconstruct(second, steering, first_found)
         return PassMotion(clip, second, found).masks(), found
 
 
@@ -183,9 +184,10 @@ def examine_frames(
         first_found = clip.reconstruct(first)
         steering = PassMotion(clip, first, first_found).masks()
         second = clip.second_pass(steering, first)
-        if settings.motion.cue == "attention":
-            steering = clip.attention_masks(second.statistics)
-        found = clip.reconstruct(second, steering)
+        if settings.motion.cue == "attention":  # which aligns the second pass alone
+            found = clip.reconstruct(second, clip.attention_masks(second.statistics))
+        else:
+            found = clip.reconstruct(second, steering, first_found)
         names: list[Cue] = ["attention", "flow", "match"]
         if settings.motion.calibration is not None:
             names.append("combined")

@@ -123,8 +123,18 @@ class ClipSteps:
             execution, moving = self.settings.execution, steering.mask
             return reweighted_pass(network, features, graph, execution, moving, first)
 
-    def reconstruct(self, result: PassResult, masks: DynamicMasks | None = None) -> Reconstruction:
-        """Align a pass; flow on what moves takes no part. None: nothing is known to move."""
+    def reconstruct(
+        self,
+        result: PassResult,
+        masks: DynamicMasks | None = None,
+        earlier: Reconstruction | None = None,
+    ) -> Reconstruction:
+        """Align a pass.
+
+        Args:
+            masks: flow on what moves takes no part. None: nothing is known to move.
+            earlier: of the first pass, to start from.
+        """
         settings, flow = self.settings.alignment, None
         if settings.flow_weight:
             static = np.ones(self.frames.images.shape[:3], bool)
@@ -132,7 +142,7 @@ class ClipSteps:
                 static = ~masks.mask.cpu().numpy()
             flow = FlowTerm(self.flow, static)
         with self.clock.stage("alignment"):
-            return align(self.graph, result.prediction, settings, self.known, flow)
+            return align(self.graph, result.prediction, settings, self.known, flow, earlier)
 
     def attention_masks(self, statistics: AttentionStatistics) -> DynamicMasks:
         """What moves, as Easi3R reads it (METHOD section 4)."""

@@ -12,7 +12,7 @@ from easi3r.errors import OutOfMemoryError, SettingsError
 from easi3r.model import DUSt3R, load_checkpoint
 from easi3r.motion.combination import FEATURES
 from easi3r.pipeline import annotate_clip, annotate_frames, examine_frames, select_device
-from easi3r.steps import StageClock
+from easi3r.steps import ClipSteps, PassMotion, StageClock
 from easi3r.types import Frames, KnownCameras
 from easi3r.video import plan_clips, probe
 from tests.scenes import write_scenes
@@ -123,6 +123,19 @@ def test_an_examination_holds_what_an_annotation_does(frames: Frames) -> None:
     assert found.first_reconstruction.depth.shape == reconstruction.depth.shape
     uncalibrated = examine_frames(frames, model, chosen())
     assert [one.name for one in uncalibrated.cues] == ["attention", "flow", "match"]
+
+
+def test_the_second_alignment_starts_where_the_first_ended(network: DUSt3R, frames: Frames) -> None:
+    settings = chosen(motion={"cue": "flow"}).completed(WeightDefaults())
+    _, found = annotate_frames(frames, network, settings)
+    clip = ClipSteps.begin(frames, network, settings)
+    first = clip.first_pass()
+    earlier = clip.reconstruct(first)
+    steering = PassMotion(clip, first, earlier).masks()
+    second = clip.second_pass(steering, first)
+    np.testing.assert_array_equal(clip.reconstruct(second, steering, earlier).depth, found.depth)
+    afresh = clip.reconstruct(second, steering)
+    assert found.quality["start_objective"] < afresh.quality["start_objective"]
 
 
 def test_what_settings_leave_open_is_as_the_weights_recommend(frames: Frames) -> None:

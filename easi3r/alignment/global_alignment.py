@@ -11,7 +11,7 @@ from easi3r.alignment.layout import Freedom
 from easi3r.alignment.quality import alignment_figures
 from easi3r.alignment.solver import descend
 from easi3r.alignment.stages import plan_stages
-from easi3r.alignment.start import start
+from easi3r.alignment.start import start, start_from
 from easi3r.config import AlignmentSettings
 from easi3r.errors import NonFiniteError
 from easi3r.geometry import require_poses
@@ -28,6 +28,7 @@ def align(
     settings: AlignmentSettings,
     known: KnownCameras = NOTHING_KNOWN,
     flow: FlowTerm | None = None,
+    earlier: Reconstruction | None = None,
 ) -> Reconstruction:
     """Align the predictions of all pairs into one world (METHOD section 6).
 
@@ -38,6 +39,9 @@ def align(
         known: cameras to hold fixed. Known poses give the world and its scale; without them the
             world is the first frame's camera, and the geometric mean of the pair scales is 0.5.
         flow: the optional optical-flow term.
+        earlier: an alignment of other predictions of the same pairs, such as those of pass 1: the
+            solver starts there, flow takes part from the first step, and `depth_weight` pulls
+            towards its depths. None: starts from the predictions.
 
     Returns:
         cameras and depths; per pixel the mean confidence over the maps that show its frame, 0
@@ -53,7 +57,11 @@ def align(
         DegenerateGeometryError: points without extent, or known poses that are not rigid.
     """
     _check(graph, prediction, known)
-    begin = start(graph, prediction, known, settings)
+    if earlier is None:
+        begin = start(graph, prediction, known, settings)
+    else:
+        begin = start_from(graph, prediction, earlier)
+        settings = settings.model_copy(update={"flow_start_fraction": 0.0})
     freedom = Freedom(
         known_poses=known.camera_to_world is not None,
         known_focals=known.intrinsics is not None,

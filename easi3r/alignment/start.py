@@ -10,13 +10,13 @@ from jaxtyping import Float32, Float64
 from torch import Tensor
 
 from easi3r.alignment.chain import Chain, chain_pairs
-from easi3r.alignment.problem import Pixels, State, focal_limits, log_weights, thinned
+from easi3r.alignment.problem import Pixels, State, focal_limits, log_weights, strided, thinned
 from easi3r.config import AlignmentSettings
 from easi3r.errors import DegenerateGeometryError
-from easi3r.geometry import centred_intrinsics, invert_rigid
+from easi3r.geometry import centred_intrinsics, invert_rigid, world_point_map
 from easi3r.geometry.similarity import Similarity, register
 from easi3r.tensors import PairGraph, PairPrediction
-from easi3r.types import KnownCameras
+from easi3r.types import KnownCameras, Reconstruction
 
 PAIR_SCALE = 0.5
 """Geometric mean of the pairs' scales: fixes the unit of the reconstruction."""
@@ -80,17 +80,47 @@ def start(
     points = torch.stack([chain.frame(frame, few)[0] for frame in range(graph.frames)])
     onto = torch.from_numpy(to_world).to(depth.device)
     world = points.flatten(1, 2).double() @ onto[:3, :3].mT + onto[:3, 3]
-    camera, pose = (torch.from_numpy(given).to(depth.device) for given in (intrinsics, cameras))
+    pair = register_pairs(graph, few, world)
+    return Start(tied_state(cameras, intrinsics, pair, depth), failures)
+
+
+def start_from(graph: PairGraph, prediction: PairPrediction, earlier: Reconstruction) -> Start:
+    """Where an alignment of earlier predictions of the same pairs ended.
+
+    Raises:
+        DegenerateGeometryError: the points of a pair lie on one line.
+    """
+    height, width = prediction.confidence_1.shape[1:]
+    stride = max(1, round((height * width / START_PIXELS) ** 0.5))
+    cameras = invert_rigid(earlier.camera_to_world[0]) @ earlier.camera_to_world
+    few = np.s_[strided(height, stride), strided(width, stride)]
+    frames = zip(earlier.depth, earlier.intrinsics, cameras, strict=True)
+    seen = np.stack([world_point_map(*frame)[few].reshape(-1, 3) for frame in frames])
+    device = prediction.points_1.device
+    world, depth = (torch.from_numpy(found).to(device) for found in (seen, earlier.depth))
+    pair = register_pairs(graph, thinned(prediction, stride), world)
+    state = tied_state(cameras, earlier.intrinsics, pair, depth.flatten(1))
+    return Start(state, int(earlier.quality["pnp_failures"]))
+
+
+def tied_state(
+    camera_to_world: Float64[np.ndarray, "frames 4 4"],
+    intrinsics: Float64[np.ndarray, "frames 3 3"],
+    pair: Similarity,
+    depth: Float32[Tensor, "frames pixels"],
+) -> State:
+    """All of it in the unit in which the pairs' scales are tied."""
+    given = (camera_to_world, intrinsics)
+    pose, camera = (torch.from_numpy(one).to(depth.device) for one in given)
     state = State(
         rotation=pose[:, :3, :3].contiguous(),
         centre=pose[:, :3, 3].contiguous(),
         focal=camera.diagonal(dim1=1, dim2=2)[:, :2].contiguous(),
         principal=camera[:, :2, 2].contiguous(),
-        pair=register_pairs(graph, few, world),
+        pair=pair,
         depth=depth,
     )
-    mean_scale = float(state.pair.scale.log().mean().exp())
-    return Start(state.rescaled(PAIR_SCALE / mean_scale), failures)
+    return state.rescaled(PAIR_SCALE / float(pair.scale.log().mean().exp()))
 
 
 def chained_depths(

@@ -70,6 +70,34 @@ def test_descent_is_monotone_and_beats_its_start() -> None:
     assert result.quality["solver_steps"] == len(result.loss_history)
 
 
+@pytest.mark.parametrize("knows_cameras", [False, True], ids=["free", "known cameras"])
+def test_from_an_earlier_alignment_to_the_same_end(knows_cameras: bool) -> None:
+    """Of other predictions of the same pairs, as those of pass 1 are to pass 2."""
+    scene, before = known_scene(noise=0.05), known_scene(noise=0.03)
+    known = KnownCameras()
+    if knows_cameras:
+        known = KnownCameras(scene.intrinsics, scene.camera_to_world)
+    earlier = align(before.graph, before.prediction, SETTINGS, known)
+    afresh = align(scene.graph, scene.prediction, SETTINGS, known)
+    again = align(scene.graph, scene.prediction, SETTINGS, known, earlier=earlier)
+    final = afresh.quality["final_objective"]
+    assert final < again.quality["start_objective"] < afresh.quality["start_objective"]
+    assert again.quality["final_objective"] == pytest.approx(final, rel=1e-4)
+    np.testing.assert_allclose(again.camera_to_world, afresh.camera_to_world, atol=0.02)
+    np.testing.assert_allclose(again.depth, afresh.depth, rtol=0.05)
+
+
+def test_after_an_earlier_alignment_flow_takes_part_from_the_first_step() -> None:
+    scene = known_scene(noise=0.05)
+    late = {"flow_weight": 1.0, "flow_start_fraction": 1.0, "max_steps": 3}
+    settings = SETTINGS.model_copy(update=late)
+    flow = true_flow(scene)
+    earlier = align(scene.graph, scene.prediction, settings, flow=flow)
+    again = align(scene.graph, scene.prediction, settings, flow=flow, earlier=earlier)
+    error = "median_static_flow_error_px"
+    assert again.quality[error] < 0.5 * earlier.quality[error]
+
+
 def test_few_pixels_then_all_pixels_matches_all_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
     scene = known_scene(noise=0.03)
     whole = align(scene.graph, scene.prediction, SETTINGS)

@@ -4,9 +4,16 @@ import numpy as np
 import pytest
 import torch
 
+from easi3r.alignment import align
 from easi3r.alignment.chain import chain_pairs, spanning_pairs
 from easi3r.alignment.problem import Pixels
-from easi3r.alignment.start import estimate_focals, find_cameras, fit_known_path, start
+from easi3r.alignment.start import (
+    estimate_focals,
+    find_cameras,
+    fit_known_path,
+    start,
+    start_from,
+)
 from easi3r.config import AlignmentSettings
 from easi3r.errors import DegenerateGeometryError
 from easi3r.geometry import invert_rigid
@@ -81,6 +88,22 @@ def test_pair_scales_start_tied_and_the_world_is_the_first_camera() -> None:
     assert float(state.pair.scale.log().mean().exp()) == pytest.approx(0.5)
     assert torch.equal(state.rotation[0], torch.eye(3, dtype=torch.float64))
     assert (state.depth > 0).all()
+
+
+def test_the_start_from_an_earlier_alignment_is_where_that_ended() -> None:
+    scene = known_scene(noise=0.02, focal_px=(24.0, 30.0, 36.0))
+    settings = AlignmentSettings(shared_focal=False)
+    earlier = align(scene.graph, scene.prediction, settings)
+    quality = earlier.quality | {"pnp_failures": 2.0}
+    begin = start_from(scene.graph, scene.prediction, replace(earlier, quality=quality))
+    assert begin.pnp_failures == 2
+    unit = float(begin.state.depth[0, 0]) / earlier.depth[0, 0, 0]
+    assert unit == pytest.approx(1, rel=0.02)  # pair scales are tied in both
+    poses = begin.state.camera_to_world()
+    np.testing.assert_allclose(poses[:, :3, :3], earlier.camera_to_world[:, :3, :3], atol=1e-12)
+    np.testing.assert_allclose(poses[:, :3, 3], unit * earlier.camera_to_world[:, :3, 3])
+    np.testing.assert_allclose(begin.state.intrinsics(), earlier.intrinsics)
+    np.testing.assert_allclose(begin.state.depth, unit * earlier.depth.reshape(5, -1), rtol=1e-6)
 
 
 @pytest.mark.parametrize("straight", [True, False])
