@@ -12,9 +12,9 @@ from easi3r.store import Dataset
 from tests.e2e.commands import easi3r
 from tests.e2e.test_command_line import check_with_plain_libraries
 
-# What is tested here depends neither on resolution, nor on the length of clips, nor on alignment.
+# What is tested here depends neither on the size and length of clips nor on how they are annotated.
 SMALL = ("--long-side", "48", "--clip-frames", "10")
-FEW_STEPS = {"alignment": {"max_steps": 4}}
+QUICK = {"motion": {"cue": "attention"}, "alignment": {"flow_weight": 0.0, "max_steps": 4}}
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ TABLE = (
 @pytest.fixture(scope="module")
 def edge(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     folder = tmp_path_factory.mktemp("edge")
-    dataset, settings = folder / "out.zarr", folder / "few_steps.json"
-    settings.write_text(json.dumps(FEW_STEPS))
+    dataset, settings = folder / "out.zarr", folder / "quick.json"
+    settings.write_text(json.dumps(QUICK))
     done = easi3r("annotate", shared / "videos/edge", dataset, *SMALL, "--settings", settings)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "4 quarantined, 0 failed" in done.stdout
