@@ -51,6 +51,7 @@ class ClipWork:
         pairs_per_batch: pairs in flight.
         precision: of the encoder and the decoders; heads run in float32.
         cue: what motion is read from; every cue but `attention` needs the geometry of both passes.
+        clusters: of k-means.
     """
 
     config: ModelConfig
@@ -60,6 +61,7 @@ class ClipWork:
     pairs_per_batch: int = 8
     precision: str = "float32"
     cue: Cue = "attention"
+    clusters: int = 64
 
     @classmethod
     def of(
@@ -78,6 +80,7 @@ class ClipWork:
             settings.execution.pairs_per_batch,
             settings.model.precision or "float32",
             settings.motion.cue or "attention",
+            settings.segmentation.clusters,
         )
 
     @property
@@ -233,8 +236,9 @@ class ClipWork:
         return StageCost("heads", of_frames.flops + of_pairs.flops, moved)
 
     def _lloyd_step(self) -> StageCost:
-        """One step of k-means with 64 centres: a distance for each token and centre."""
-        tokens, centres, channels = self.frames * self.tokens, 64, self.config.encoder_channels
+        """One step of k-means: a distance for each token and centre."""
+        tokens, centres = self.frames * self.tokens, self.clusters
+        channels = self.config.encoder_channels
         numbers = tokens * channels + centres * channels + tokens * centres
         flops = 2 * tokens * centres * channels
         return StageCost("segmentation, a step", flops, numbers * FLOAT32_BYTES)

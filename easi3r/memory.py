@@ -99,9 +99,9 @@ class ClipMemory:
 
     @property
     def clustering_bytes(self) -> int:
-        """K-means: its own copies of the tokens, and distances to 64 centres."""
-        tokens = self.clip.frames * self.clip.tokens
-        return 2 * tokens * (self.clip.config.encoder_channels + 64) * FLOAT32_BYTES
+        """K-means: its own copies of the tokens, and distances to all centres."""
+        tokens, clusters = self.clip.frames * self.clip.tokens, self.clip.clusters
+        return 2 * tokens * (self.clip.config.encoder_channels + clusters) * FLOAT32_BYTES
 
     @property
     def embedded_bytes(self) -> int:

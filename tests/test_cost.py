@@ -107,3 +107,10 @@ def test_cues_of_geometry_pay_for_heads_twice() -> None:
     combined = replace(PUBLISHED_CLIP, cue="combined")
     assert stage(combined, "heads of pass 1").flops == stage(PUBLISHED_CLIP, "heads").flops
     assert combined.network_flops > PUBLISHED_CLIP.network_flops
+
+
+def test_a_step_of_k_means_costs_in_proportion_to_the_clusters_asked_for() -> None:
+    settings = Settings.parse({"segmentation": {"clusters": 128}})
+    many = ClipWork.of(ModelConfig.published(), settings, 32, 288, 512)
+    step = "segmentation, a step"
+    assert stage(many, step).flops == 2 * stage(PUBLISHED_CLIP, step).flops
