@@ -101,6 +101,16 @@ def test_frames_before_a_break_are_kept_only_if_asked(shared: Path, tmp_path: Pa
         assert opened[record.clip_id].attrs["stream_break"] == record.stream_break
 
 
+@pytest.mark.parametrize("name", ["unordered.mov", "video_90.mov"])
+def test_clips_of_few_frames_are_annotated_with_default_settings(
+    name: str, shared: Path, tmp_path: Path
+) -> None:
+    """Two of the four frames of `unordered.mov` are the same: its focal once fled to infinity."""
+    done = easi3r("annotate", shared / "videos/edge" / name, tmp_path / "out.zarr", *SMALL)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 committed, 0 skipped, 0 quarantined, 0 failed" in done.stdout
+
+
 def test_a_real_video_is_read_back_with_plain_libraries(shared: Path, tmp_path: Path) -> None:
     dataset = tmp_path / "out.zarr"
     done = easi3r("annotate", shared / "videos/real/dog-gooses.mp4", dataset, "--stride", "2")
