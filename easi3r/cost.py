@@ -116,8 +116,8 @@ class ClipWork:
     @property
     def batches(self) -> list[Int64[np.ndarray, "batch 2"]]:
         """Pairs of each call of the decoders in one pass."""
-        starts = range(0, self.pairs, self.pairs_per_batch)
-        return [self.graph.edges[start : start + self.pairs_per_batch] for start in starts]
+        starts = range(self.pairs_per_batch, self.pairs, self.pairs_per_batch)
+        return np.split(self.graph.edges, starts)
 
     @property
     def prediction_bytes(self) -> int:

@@ -131,12 +131,12 @@ class ClipMemory:
         if config.head == "linear":
             return self.in_flight * (self.decoding_bytes + 3 * result)
         hooked = 2 * clip.tokens * 3 * config.decoder_channels
-        fused = 16 * clip.tokens * config.dpt_channels
+        finest = 16 * clip.tokens * config.dpt_channels
         # Of the frames on one side of the pairs: their tokens and finest levels.
         shown = min(clip.frames, self.in_flight)
-        frames = shown * (clip.tokens * config.encoder_channels + 2 * fused)
+        frames = shown * (clip.tokens * config.encoder_channels + 2 * finest)
         at_once = min(self.in_flight, images_at_once(clip.height, clip.width))
-        maps = at_once * HEAD_MAPS * max(pixels * config.dpt_channels // 2, 4 * fused)
+        maps = at_once * HEAD_MAPS * max(pixels * config.dpt_channels // 2, 4 * finest)
         of_pairs = self.in_flight * (self.decoding_bytes + hooked * FLOAT32_BYTES + 2 * result)
         return of_pairs + (frames + maps) * FLOAT32_BYTES
 

@@ -102,6 +102,11 @@ class Pixels:
         return cls((rows * width + columns).reshape(-1), position)
 
 
+def stride_for(height: int, width: int, pixels: int) -> int:
+    """The stride at which an image of this size has about so many pixels."""
+    return max(1, round((height * width / pixels) ** 0.5))
+
+
 def strided(length: int, stride: int) -> slice:
     """Every `stride`-th of so many, centred in their cells."""
     return slice(min(stride // 2, length - 1), length, stride)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from easi3r.alignment.evaluation import Problem
 from easi3r.alignment.flow_residual import FlowTerm, flow_residual
 from easi3r.alignment.maps import ClipMaps
-from easi3r.alignment.problem import Pixels, State, thinned
+from easi3r.alignment.problem import Pixels, State, stride_for, thinned
 from easi3r.alignment.smoothness import Smoothness
 from easi3r.config import AlignmentSettings
 from easi3r.tensors import PairGraph, PairPrediction
@@ -53,7 +53,7 @@ def plan_stages(
     """Few pixels without flow, few pixels, all pixels; the last stage keeps a quarter of steps."""
     height, width = prediction.confidence_1.shape[1:]
     device = prediction.points_1.device
-    stride = max(1, round((height * width / COARSE_PIXELS) ** 0.5))
+    stride = stride_for(height, width, COARSE_PIXELS)
 
     def problem(stride: int) -> Problem:
         pixels = Pixels.every(stride, height, width, device)

@@ -10,7 +10,15 @@ from jaxtyping import Float32, Float64
 from torch import Tensor
 
 from easi3r.alignment.chain import Chain, chain_pairs
-from easi3r.alignment.problem import Pixels, State, focal_limits, log_weights, strided, thinned
+from easi3r.alignment.problem import (
+    Pixels,
+    State,
+    focal_limits,
+    log_weights,
+    stride_for,
+    strided,
+    thinned,
+)
 from easi3r.config import AlignmentSettings
 from easi3r.errors import DegenerateGeometryError
 from easi3r.geometry import centred_intrinsics, invert_rigid, world_point_map
@@ -58,7 +66,7 @@ def start(
         DegenerateGeometryError: a registration or every focal is undetermined.
     """
     height, width = prediction.confidence_1.shape[1:]
-    stride = max(1, round((height * width / START_PIXELS) ** 0.5))
+    stride = stride_for(height, width, START_PIXELS)
     few = thinned(prediction, stride)
     pixels = Pixels.every(stride, height, width, prediction.points_1.device)
     chain = chain_pairs(graph, few)
@@ -91,7 +99,7 @@ def start_from(graph: PairGraph, prediction: PairPrediction, earlier: Reconstruc
         DegenerateGeometryError: the points of a pair lie on one line.
     """
     height, width = prediction.confidence_1.shape[1:]
-    stride = max(1, round((height * width / START_PIXELS) ** 0.5))
+    stride = stride_for(height, width, START_PIXELS)
     cameras = invert_rigid(earlier.camera_to_world[0]) @ earlier.camera_to_world
     few = np.s_[strided(height, stride), strided(width, stride)]
     frames = zip(earlier.depth, earlier.intrinsics, cameras, strict=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
@@ -35,13 +36,13 @@ class LinearHead(nn.Module):
 
     def forward(
         self,
-        frames: FrameFeatures,
-        frame_of_pair: Int64[Tensor, " pairs"],
+        features: FrameFeatures,
+        frames: Int64[np.ndarray, " pairs"],
         hooked: Sequence[Float[Tensor, "pairs tokens _"]],
     ) -> Float[Tensor, "pairs 4 height width"]:
         """Raw output of every pair; reads nothing of the frames but their grid."""
         (tokens,) = hooked
-        image = as_image(self.proj(tokens), frames.rows, frames.columns)
+        image = as_image(self.proj(tokens), features.rows, features.columns)
         return F.pixel_shuffle(image, self.patch_size)
 
 
@@ -61,20 +62,21 @@ class DPTHead(nn.Module):
 
     def forward(
         self,
-        frames: FrameFeatures,
-        frame_of_pair: Int64[Tensor, " pairs"],
+        features: FrameFeatures,
+        frames: Int64[np.ndarray, " pairs"],
         hooked: Sequence[Float[Tensor, "pairs tokens _"]],
     ) -> Float[Tensor, "pairs 4 height width"]:
         """Raw output of every pair. The finest level is a frame's own, whatever it is paired with.
 
         Args:
-            frames: encoder output of the frames that the pairs show, each once.
-            frame_of_pair: which of them each pair shows.
+            features: of the clip.
+            frames: which frame each pair shows.
             hooked: tokens of the decoder layers that `hooks` names.
         """
-        grid = frames.rows, frames.columns
+        grid = features.rows, features.columns
         count = images_at_once(grid[0] * self.patch_size, grid[1] * self.patch_size)
-        own = as_image(frames.tokens.float(), *grid).split(count)
+        shown, frame_of_pair = features.shown_in(frames)
+        own = as_image(shown.tokens.float(), *grid).split(count)
         finest = torch.cat([self.dpt.finest(tokens) for tokens in own])
         token_maps = [as_image(tokens, *grid).split(count) for tokens in hooked]
         batches = zip(frame_of_pair.split(count), *token_maps, strict=True)
@@ -137,6 +139,7 @@ class Fusion(nn.Module):
         self.layer2_rn = nn.Conv2d(b, width, 3, padding=1, bias=False)
         self.layer3_rn = nn.Conv2d(c, width, 3, padding=1, bias=False)
         self.layer4_rn = nn.Conv2d(d, width, 3, padding=1, bias=False)
+        # The same tensors under a second name, as in the published checkpoints.
         self.layer_rn = nn.ModuleList(
             [self.layer1_rn, self.layer2_rn, self.layer3_rn, self.layer4_rn]
         )

@@ -181,9 +181,9 @@ class DUSt3R(nn.Module):
         hooked.append((self.dec_norm(last_1), self.dec_norm(last_2)))
         with torch.autocast(features.tokens.device.type, enabled=False):
             streams_1, streams_2 = zip(*hooked, strict=True)
-            shown_1, shown_2 = (features.shown_in(frames) for frames in edges.T)
-            raw_1 = self.downstream_head1(*shown_1, [tokens.float() for tokens in streams_1])
-            raw_2 = self.downstream_head2(*shown_2, [tokens.float() for tokens in streams_2])
+            first, second = edges.T
+            raw_1 = self.downstream_head1(features, first, [one.float() for one in streams_1])
+            raw_2 = self.downstream_head2(features, second, [one.float() for one in streams_2])
             points_1, confidence_1 = to_points(raw_1)
             points_2, confidence_2 = to_points(raw_2)
         return PairPrediction(points_1, points_2, confidence_1, confidence_2)

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -34,32 +35,33 @@ def test_a_zero_output_has_a_finite_gradient() -> None:
 def test_images_at_once_change_nothing(
     rows: int, columns: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    head, frames, of_pair, hooked = dpt_inputs(rows, columns)
-    together = head(frames, of_pair, hooked)
+    head, features, frames, hooked = dpt_inputs(rows, columns)
+    together = head(features, frames, hooked)
     assert together.shape == (5, 4, 16 * rows, 16 * columns)
-    one_pair = head(frames, of_pair[3:4], [tokens[3:4] for tokens in hooked])
+    one_pair = head(features, frames[3:4], [tokens[3:4] for tokens in hooked])
     torch.testing.assert_close(together[3:4], one_pair)
     monkeypatch.setattr(heads, "PIXELS_AT_ONCE", 2 * 16 * rows * 16 * columns)
     assert heads.images_at_once(16 * rows, 16 * columns) == 2
-    torch.testing.assert_close(head(frames, of_pair, hooked), together)
+    torch.testing.assert_close(head(features, frames, hooked), together)
     monkeypatch.setattr(heads, "PIXELS_AT_ONCE", 1)
     assert heads.images_at_once(16 * rows, 16 * columns) == 1
-    torch.testing.assert_close(head(frames, of_pair, hooked), together)
+    torch.testing.assert_close(head(features, frames, hooked), together)
 
 
 def test_every_frame_counts_for_its_own_pairs_alone() -> None:
-    head, frames, of_pair, hooked = dpt_inputs(4, 6)
-    tokens = frames.tokens.clone()
+    head, features, frames, hooked = dpt_inputs(4, 6)
+    tokens = features.tokens.clone()
     tokens[1] += 1
-    changed = head(replace(frames, tokens=tokens), of_pair, hooked) != head(frames, of_pair, hooked)
-    assert changed.flatten(1).any(dim=1).tolist() == (of_pair == 1).tolist()
+    other = replace(features, tokens=tokens)
+    changed = head(other, frames, hooked) != head(features, frames, hooked)
+    assert changed.flatten(1).any(dim=1).tolist() == (frames == 1).tolist()
 
 
 def test_a_dpt_head_can_be_trained() -> None:
     """Maps are added in place: none may be one that a gradient needs."""
-    head, frames, of_pair, hooked = dpt_inputs(3, 4)
-    leaves = [frames.tokens.requires_grad_(), *(one.requires_grad_() for one in hooked)]
-    head.requires_grad_()(frames, of_pair, hooked).square().mean().backward()
+    head, features, frames, hooked = dpt_inputs(3, 4)
+    leaves = [features.tokens.requires_grad_(), *(one.requires_grad_() for one in hooked)]
+    head.requires_grad_()(features, frames, hooked).square().mean().backward()
     read = [one for name, one in head.named_parameters() if "refinenet4.resConfUnit1" not in name]
     for tensor in [*leaves, *read]:
         assert tensor.grad is not None
@@ -67,13 +69,13 @@ def test_a_dpt_head_can_be_trained() -> None:
         assert tensor.grad.any()
 
 
-def dpt_inputs(rows: int, columns: int) -> tuple[DPTHead, FrameFeatures, Tensor, list[Tensor]]:
-    """A head, three frames, which of them each of five pairs shows, tokens of three layers."""
+def dpt_inputs(rows: int, columns: int) -> tuple[DPTHead, FrameFeatures, np.ndarray, list[Tensor]]:
+    """A head, features of three frames, which of them five pairs show, tokens of three layers."""
     generator = torch.Generator().manual_seed(0)
     head = build(TINY).downstream_head1
     assert isinstance(head, DPTHead)
     tokens = torch.randn(3, rows * columns, TINY.encoder_channels, generator=generator)
     shape = (5, rows * columns, TINY.decoder_channels)
     hooked = [torch.randn(shape, generator=generator) for _ in head.hooks]
-    frames = FrameFeatures(tokens, rows, columns)
-    return head, frames, torch.tensor([0, 2, 1, 0, 1]), hooked
+    features = FrameFeatures(tokens, rows, columns)
+    return head, features, np.array([0, 2, 1, 0, 1]), hooked
