@@ -2,7 +2,6 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-DIR ?= ../shared/reference
 EVERY ?= 4
 
 export DO_NOT_TRACK := 1
@@ -44,7 +43,7 @@ lint: setup
 	$(BIN)/mypy
 
 golden: setup
-	$(BIN)/python -m tests.golden $(DIR)
+	$(BIN)/python -m tests.golden
 
 # What is measured against what, and whether goals are met; each table is kept under out/bench, and the
 # last one sums them up. Figures are of a quiet machine or of none.

@@ -67,7 +67,7 @@ class ShotSettings(_Frozen):
 
 
 class GraphSettings(_Frozen):
-    """Which pairs of frames are run (METHOD section 2).
+    """Which pairs of frames are run (docs/method.md §2).
 
     `window`: `window` offsets, 1, 1 + stride, 1 + 2 * stride ..; `complete`: every pair; `star`:
     every frame with frame 0. Always both directions.
@@ -95,7 +95,7 @@ class ModelSettings(_Frozen):
 
 
 class SegmentationSettings(_Frozen):
-    """How motion is read from attention (METHOD section 4)."""
+    """How motion is read from attention (docs/method.md §4)."""
 
     clusters: Annotated[int, Field(ge=2)] = 64
     seed: int = 42
@@ -127,7 +127,7 @@ Cue = Literal["attention", "flow", "match", "combined"]
 class MotionSettings(_Frozen):
     """What is taken for motion. None: as the weights recommend.
 
-    `attention`: Easi3R's map (METHOD sections 3 and 4); `flow`: optical flow that the scene's own
+    `attention`: Easi3R's map (docs/method.md §3 and §4); `flow`: optical flow that the scene's own
     depths and cameras do not explain; `match`: attention's matches that they do not explain;
     `combined`: attention and flow, weighed by `calibration`. The last three align the scene twice.
 
@@ -143,7 +143,7 @@ class MotionSettings(_Frozen):
 class WeightDefaults(_Frozen):
     """What weights recommend where settings leave it to them; stored in the weights' own file.
 
-    Without a recommendation: Easi3R's attention map, METHOD's weight of optical flow, float32.
+    Without a recommendation: Easi3R's attention map, the reference's weight of flow, float32.
     """
 
     cue: Cue = "attention"
@@ -155,7 +155,7 @@ class WeightDefaults(_Frozen):
 
 
 class AlignmentSettings(_Frozen):
-    """The objective of METHOD section 6, with the reference's weights, and how long to lower it.
+    """The objective of docs/method.md §6, with the reference's weights, and how long to lower it.
 
     `max_steps` bounds the steps of the solver, which ends sooner where the objective settles.
     `flow_weight` None: as the weights recommend (the reference's 0.01 where they do not).
@@ -185,8 +185,8 @@ class ExecutionSettings(_Frozen):
     """How the work is done; never changes what a result means.
 
     `pairs_per_batch`: pairs in flight, at most. `memory_budget_bytes` lowers it, clip by clip, to
-    what keeps the projected peak (`easi3r.memory`) within the budget; it covers the weights and all
-    that a clip takes, not the interpreter and its libraries.
+    what keeps the projected peak (`easi3r.cost.memory`) within the budget; it covers the weights
+    and all that a clip takes, not the interpreter and its libraries.
     `attempts` bounds how often reading a video and computing a clip are tried where errors may
     pass. A destination that does not answer, refuses for now or is full is waited for:
     `storage_patience_seconds` after it last answered.

@@ -14,12 +14,12 @@ from jaxtyping import Float, Float32
 from torch import Tensor
 
 from easi3r.config import Cue, Settings, WeightDefaults
+from easi3r.cost.memory import within_budget
 from easi3r.errors import SettingsError
-from easi3r.memory import within_budget
+from easi3r.method.passes import out_of_memory_named
+from easi3r.method.steps import ClipSteps, PassMotion, StageClock
 from easi3r.model import DUSt3R, LoadedModel
 from easi3r.motion import FlowEstimator, MotionEvidence
-from easi3r.passes import out_of_memory_named
-from easi3r.steps import ClipSteps, PassMotion, StageClock
 from easi3r.tensors import DynamicMasks
 from easi3r.types import (
     ClipAnnotation,

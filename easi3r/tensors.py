@@ -75,7 +75,7 @@ class PairPrediction:
 
 @dataclass(frozen=True)
 class KeyMeans:
-    """Query-mean of the cross-attention logits of each pair (METHOD section 3), raw.
+    """Query-mean of the cross-attention logits of each pair (docs/method.md §3), raw.
 
     Channel order: layer * heads + head.
 

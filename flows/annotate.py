@@ -2,7 +2,7 @@
 
     collection -> videos -> clips -> partitions -> batches -> one committed clip store each
 
-Composition only; what each step does is in `tasks/` and, below them, in `easi3r.collection`.
+Composition only; what each step does is in `tasks/` and, below them, in `easi3r.run.collection`.
 """
 
 from typing import Annotated, Any, cast
@@ -14,12 +14,12 @@ from prefect.states import Completed, Failed, State
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from pydantic import Field
 
-from easi3r.collection import absolute_location
 from easi3r.config import Settings
-from easi3r.engine import EngineFactory, load_engine
-from easi3r.forecast import Forecast
-from easi3r.ledger import Ledger, RunRecord
-from easi3r.supervisor import pending_batches
+from easi3r.run.collection import absolute_location
+from easi3r.run.engine import EngineFactory, load_engine
+from easi3r.run.forecast import Forecast
+from easi3r.run.ledger import Ledger, RunRecord
+from easi3r.run.supervisor import pending_batches
 from easi3r.types import Outcome
 from tasks.annotate import (
     PARTITIONS_AT_ONCE,

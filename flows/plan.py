@@ -4,10 +4,10 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 from prefect.logging import get_run_logger
 
-from easi3r.collection import absolute_location
 from easi3r.config import Settings
-from easi3r.engine import load_engine
 from easi3r.plan import PlanState
+from easi3r.run.collection import absolute_location
+from easi3r.run.engine import load_engine
 from easi3r.store import committed_set, quarantined_set
 from tasks.annotate import plan_collection, prepare
 from tasks.cluster import Cluster, LocalDask, open_executor

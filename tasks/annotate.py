@@ -14,13 +14,14 @@ from prefect.futures import PrefectFuture
 from prefect.states import State
 from prefect.utilities.annotations import quote
 
-from easi3r import collection, plan, supervisor
+from easi3r import plan
 from easi3r.config import Settings
-from easi3r.engine import EngineFactory
 from easi3r.errors import TransientError
 from easi3r.executor import Executor
 from easi3r.plan import Plan, PlanWatcher
-from easi3r.supervisor import Batch
+from easi3r.run import collection, supervisor
+from easi3r.run.engine import EngineFactory
+from easi3r.run.supervisor import Batch
 from easi3r.types import ClipReport
 
 PARTITIONS_AT_ONCE = 2  # the next one fills the workers that the end of the first leaves idle

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from prefect.logging import get_run_logger
 
 from easi3r import store
-from easi3r.pace import Pace
 from easi3r.plan import planned_clips
+from easi3r.run.progress import Pace
 from easi3r.store import AuditReport
 from tasks.annotate import verb
 from tasks.watching import SECONDS_BETWEEN_NEWS

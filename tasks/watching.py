@@ -14,9 +14,9 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 
-from easi3r.collection import Watcher
-from easi3r.ledger import MOST_TROUBLES, RUNS, Ledger, RunRecord
 from easi3r.plan import PartSummary, Plan
+from easi3r.run.collection import Watcher
+from easi3r.run.ledger import MOST_TROUBLES, RUNS, Ledger, RunRecord
 from easi3r.types import ClipReport
 
 SECONDS_BETWEEN_NEWS = 10.0

@@ -14,10 +14,10 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of reference numbers and real videos beside the repository; skips without it."""
+    """The folder of real videos beside the repository; skips without it."""
     folder = REPOSITORY.parent / "shared"
     if not folder.is_dir():
-        pytest.skip(f"needs {folder} (reference numbers and real videos, not part of the project)")
+        pytest.skip(f"needs {folder} (real videos, not part of the project)")
     return folder
 
 

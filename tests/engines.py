@@ -1,6 +1,6 @@
 """Engines that cost nothing: a true store, plan and cluster can be tried with many clips.
 
-Each class is an `easi3r.engine.EngineFactory`: pass it as `load`. None imports torch. What was
+Each class is an `easi3r.run.engine.EngineFactory`: pass it as `load`. None imports torch. What was
 really computed is counted: every inference appends one line to the file that the environment
 variable INFERENCE_LOG names.
 """

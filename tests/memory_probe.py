@@ -14,13 +14,13 @@ import numpy as np
 import torch
 from pydantic import TypeAdapter
 
-from easi3r.bench import random_network
 from easi3r.config import Settings, WeightDefaults
-from easi3r.cost import ClipWork
-from easi3r.memory import ClipMemory, needs_flow
+from easi3r.cost.memory import ClipMemory, needs_flow
+from easi3r.cost.operations import ClipWork
+from easi3r.evaluation.speed import random_network
+from easi3r.method.steps import StageClock
 from easi3r.model import DUSt3R, ModelConfig, load_checkpoint
 from easi3r.pipeline import annotate_frames, select_device
-from easi3r.steps import StageClock
 from easi3r.types import Frames
 
 SMALL = ModelConfig(

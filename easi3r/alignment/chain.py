@@ -1,4 +1,4 @@
-"""Chaining pairs into one world: a maximum spanning tree of registrations (METHOD section 6)."""
+"""Chaining pairs into one world: a maximum spanning tree of registrations (docs/method.md §6)."""
 
 from dataclasses import dataclass
 

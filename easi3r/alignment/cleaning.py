@@ -1,4 +1,4 @@
-"""Cleaning after the alignment (METHOD section 6, last item)."""
+"""Cleaning after the alignment (docs/method.md §6, last item)."""
 
 import torch
 from jaxtyping import Bool, Float32

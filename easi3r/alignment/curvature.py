@@ -8,10 +8,10 @@ from jaxtyping import Float64, Int64
 from scipy.linalg import LinAlgError, cho_solve_banded, cholesky_banded
 from torch import Tensor
 
-from easi3r.alignment.evaluation import Problem
-from easi3r.alignment.layout import MOTION, Layout
 from easi3r.alignment.problem import State
 from easi3r.alignment.terms import flow_terms, map_terms
+from easi3r.alignment.unknowns import MOTION, Layout
+from easi3r.alignment.value_and_gradient import Problem
 from easi3r.errors import DegenerateGeometryError
 
 DAMPINGS = (1e-4, 1e-2, 1.0)

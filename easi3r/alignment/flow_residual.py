@@ -152,7 +152,7 @@ class FlowPulls:
 
 @dataclass(frozen=True)
 class FlowResidual:
-    """The flow term of a whole clip (METHOD section 6, optional terms).
+    """The flow term of a whole clip (docs/method.md §6, optional terms).
 
     Its value is `weight` times the mean, over the pixels and the components that take part in a
     step, of the smooth-L1 error in pixels.

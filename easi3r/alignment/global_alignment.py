@@ -5,13 +5,13 @@ import torch
 from jaxtyping import Float32, Float64
 from torch import Tensor
 
+from easi3r.alignment.alignment_quality import alignment_figures
 from easi3r.alignment.cleaning import contradicted
 from easi3r.alignment.flow_residual import FlowTerm
-from easi3r.alignment.layout import Freedom
-from easi3r.alignment.quality import alignment_figures
 from easi3r.alignment.solver import descend
 from easi3r.alignment.stages import plan_stages
 from easi3r.alignment.start import start, start_from
+from easi3r.alignment.unknowns import Freedom
 from easi3r.config import AlignmentSettings
 from easi3r.errors import NonFiniteError
 from easi3r.geometry import require_poses
@@ -30,7 +30,7 @@ def align(
     flow: FlowTerm | None = None,
     earlier: Reconstruction | None = None,
 ) -> Reconstruction:
-    """Align the predictions of all pairs into one world (METHOD section 6).
+    """Align the predictions of all pairs into one world (docs/method.md §6).
 
     The solver first looks at about 1024 pixels a frame, then at all of them; the flow term, if
     given, enters once the maps alone have converged or `flow_start_fraction` of the steps is done.

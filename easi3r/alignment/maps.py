@@ -1,4 +1,4 @@
-"""A clip's point maps, regrouped by the frames that they show (METHOD section 6).
+"""A clip's point maps, regrouped by the frames that they show (docs/method.md §6).
 
 A clip has two maps for each directed pair: map m shows the pair's first frame, map pairs + m its
 second. They are visited a span at a time: some pixels of one frame, or all pixels of some small

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float32, Float64, Int64
 from torch import Tensor
 
-from easi3r.alignment.layout import MOTION
+from easi3r.alignment.unknowns import MOTION
 from easi3r.geometry.tensor_cameras import cross_matrix
 
 

@@ -1,4 +1,4 @@
-"""The objective of METHOD section 6, recomputed from cameras and depths alone."""
+"""The objective of docs/method.md §6, recomputed from cameras and depths alone."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What the solver works on: the pixels that take part, and the unknowns (METHOD section 6)."""
+"""What the solver works on: the pixels that take part, and the unknowns (docs/method.md §6)."""
 
 import math
 from dataclasses import dataclass, fields, replace
@@ -14,7 +14,7 @@ from easi3r.tensors import PairPrediction
 
 MIN_WEIGHT = 1e-3
 """Floor of the weight log(confidence): a network whose confidences sit at 1 still registers, by
-plain averages, and confidences above 1.001 are weighted exactly as METHOD says."""
+plain averages, and confidences above 1.001 are weighted exactly as docs/method.md §6 says."""
 
 
 FIELD_OF_VIEW_DEGREES = (5.0, 150.0)

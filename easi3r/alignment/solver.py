@@ -1,4 +1,4 @@
-"""Quasi-Newton descent on the objective with the depths eliminated (METHOD section 6: "what counts
+"""Quasi-Newton descent on the objective with the depths eliminated (docs/method.md §6: "what counts
 is the result").
 
 Value and gradient come from all pixels, the curvature from few: at the start of a round as the
@@ -19,10 +19,10 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from easi3r.alignment.curvature import Factor, curvature
-from easi3r.alignment.evaluation import Evaluation, Problem, evaluate
-from easi3r.alignment.layout import Freedom, Layout, lay_out
 from easi3r.alignment.problem import State
 from easi3r.alignment.stages import Stage
+from easi3r.alignment.unknowns import Freedom, Layout, lay_out
+from easi3r.alignment.value_and_gradient import Evaluation, Problem, evaluate
 from easi3r.geometry.similarity import Similarity
 
 NEGLIGIBLE = 1e-6

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, replace
 
-from easi3r.alignment.evaluation import Problem
 from easi3r.alignment.flow_residual import FlowTerm, flow_residual
 from easi3r.alignment.maps import ClipMaps
 from easi3r.alignment.problem import Pixels, State, stride_for, thinned
 from easi3r.alignment.smoothness import Smoothness
+from easi3r.alignment.value_and_gradient import Problem
 from easi3r.config import AlignmentSettings
 from easi3r.tensors import PairGraph, PairPrediction
 

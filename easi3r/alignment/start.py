@@ -1,4 +1,4 @@
-"""Where the solver starts (METHOD section 6): focals, cameras by PnP, pair similarities, depths."""
+"""Where the solver starts (docs/method.md §6): focals, cameras by PnP, similarities, depths."""
 
 from dataclasses import dataclass
 

@@ -1,6 +1,6 @@
 """Least-squares terms of some frames: how their residuals answer small motions, focal and depths.
 
-The distances of METHOD section 6 are not squared, so each is replaced by the parabola that touches
+The distances of docs/method.md §6 are not squared, so each is replaced by the parabola that touches
 it from above at the current state (iteratively re-weighted least squares): its curvature is
 weight / distance.
 """
@@ -12,9 +12,9 @@ from jaxtyping import Float32, Float64
 from torch import Tensor
 
 from easi3r.alignment.flow_residual import InducedFlow, SpanFlows
-from easi3r.alignment.layout import MOTION
 from easi3r.alignment.maps import SpanMaps
 from easi3r.alignment.motions import resultant, set_diagonal
+from easi3r.alignment.unknowns import MOTION
 from easi3r.geometry.tensor_cameras import cross, cross_matrix, lengths
 
 

@@ -1,4 +1,4 @@
-"""Which pairs of frames the network sees (METHOD section 2)."""
+"""Which pairs of frames the network sees (docs/method.md §2)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""K-means on the device of the points, the same in every run (METHOD section 4, step 3).
+"""K-means on the device of the points, the same in every run (docs/method.md §4, step 3).
 
 k-means++ (Arthur and Vassilvitskii, 2007) and Lloyd's steps, in products of matrices alone: sums by
 one-hot matrices, draws from a seeded generator of the CPU, so that no order of threads matters.

@@ -1,4 +1,4 @@
-"""From motion scores to masks (METHOD section 4, steps 2 to 4, and the token masks of 5)."""
+"""From motion scores to masks (docs/method.md §4, steps 2 to 4, and the token masks of 5)."""
 
 import math
 import warnings
@@ -12,8 +12,8 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 from torch.nn import functional
 
+from easi3r.attention.dynamic_map import dynamic_map, normalise_frames
 from easi3r.attention.kmeans import kmeans
-from easi3r.attention.maps import dynamic_map, normalise_frames
 from easi3r.config import SegmentationSettings
 from easi3r.errors import NonFiniteError
 from easi3r.tensors import AttentionStatistics, DynamicMasks, FrameFeatures
@@ -28,7 +28,7 @@ def segment(
     height: int,
     width: int,
 ) -> DynamicMasks:
-    """What moves in a clip (METHOD section 4).
+    """What moves in a clip (docs/method.md §4).
 
     Args:
         statistics: of pass 1, or of pass 2 to estimate the masks anew.
@@ -83,7 +83,7 @@ def threshold_score(
 
 
 def clip_threshold(scores: Float[Tensor, "frames height width"]) -> float:
-    """The score above which a pixel moves (METHOD section 4, step 4).
+    """The score above which a pixel moves (docs/method.md §4, step 4).
 
     Multi-Otsu with 2, 3 and 4 classes; the number of classes that best separates the class means,
     and the highest threshold of that number. Infinity, nothing moves, where the scores have fewer
@@ -108,7 +108,7 @@ def clip_threshold(scores: Float[Tensor, "frames height width"]) -> float:
 def token_masks(
     mask: Bool[Tensor, "frames height width"], patch_size: int
 ) -> Bool[Tensor, "frames rows columns"]:
-    """True for each patch that holds a moving pixel (METHOD section 5).
+    """True for each patch that holds a moving pixel (docs/method.md §5).
 
     Args:
         mask: height and width are multiples of `patch_size`.

@@ -1,4 +1,4 @@
-"""Mean and spread of the attention that each frame receives (METHOD section 3)."""
+"""Mean and spread of the attention that each frame receives (docs/method.md §3)."""
 
 import numpy as np
 import torch
@@ -92,7 +92,7 @@ class StatisticsAccumulator:
 
 
 def attention_statistics(key_means: KeyMeans, graph: PairGraph) -> AttentionStatistics:
-    """Statistics of every frame from the key means of all pairs of the graph (METHOD section 3).
+    """Statistics of every frame from the key means of all pairs of the graph (docs/method.md §3).
 
     Args:
         key_means: raw, pairs in the order of `graph.edges`.

@@ -3,15 +3,15 @@
 Start with `evaluate_clip`, which scores a clip of a store, and `scores_table`, which prints it.
 """
 
-from easi3r.evaluation.cameras import (
+from easi3r.evaluation.camera_scores import (
     StillCameraScores,
     TrajectoryScores,
     score_still_camera,
     score_trajectory,
 )
 from easi3r.evaluation.clips import ClipScores, Estimate, Scores, evaluate_clip, score_estimate
-from easi3r.evaluation.depth import DepthScores, PointScores, score_depth, score_points
-from easi3r.evaluation.masks import MaskScores, score_masks
+from easi3r.evaluation.depth_scores import DepthScores, PointScores, score_depth, score_points
+from easi3r.evaluation.mask_scores import MaskScores, score_masks
 from easi3r.evaluation.table import scores_table
 from easi3r.evaluation.truth import Truth, resample_truth
 

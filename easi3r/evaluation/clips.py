@@ -7,9 +7,15 @@ import xarray as xr
 from jaxtyping import Bool, Float, Float32, Float64
 from skimage.transform import resize
 
-from easi3r.evaluation.cameras import TrajectoryScores, score_trajectory
-from easi3r.evaluation.depth import DepthScores, PointScores, known_depth, score_depth, score_points
-from easi3r.evaluation.masks import MaskScores, score_masks
+from easi3r.evaluation.camera_scores import TrajectoryScores, score_trajectory
+from easi3r.evaluation.depth_scores import (
+    DepthScores,
+    PointScores,
+    known_depth,
+    score_depth,
+    score_points,
+)
+from easi3r.evaluation.mask_scores import MaskScores, score_masks
 from easi3r.evaluation.truth import Truth, resample_truth
 from easi3r.geometry import world_point_map
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
-from easi3r.evaluation.cameras import PairErrors
+from easi3r.evaluation.camera_scores import PairErrors
 from easi3r.evaluation.results import FIRST_PASS, STATIC_CAMERA, ClipResult, GeometryScores
 
 Values = Float64[np.ndarray, " values"]

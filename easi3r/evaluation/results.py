@@ -6,13 +6,13 @@ import numpy as np
 from jaxtyping import Bool
 
 from easi3r.evaluation.baselines import constant_velocity, mask_baselines, static_camera
-from easi3r.evaluation.cameras import (
+from easi3r.evaluation.camera_scores import (
     StillCameraScores,
     TrajectoryScores,
     score_still_camera,
     score_trajectory,
 )
-from easi3r.evaluation.depth import (
+from easi3r.evaluation.depth_scores import (
     DepthScores,
     PointScores,
     known_depth,
@@ -20,7 +20,7 @@ from easi3r.evaluation.depth import (
     score_points,
 )
 from easi3r.evaluation.examination import OURS, Examined
-from easi3r.evaluation.masks import MaskScores, score_masks
+from easi3r.evaluation.mask_scores import MaskScores, score_masks
 from easi3r.evaluation.truth import Truth
 from easi3r.geometry import world_point_map
 from easi3r.motion import FlowEstimator

@@ -8,7 +8,7 @@ import numpy as np
 from rich.table import Table
 
 from easi3r.evaluation.clips import ClipScores, Scores
-from easi3r.evaluation.masks import MaskScores
+from easi3r.evaluation.mask_scores import MaskScores
 
 
 @dataclass(frozen=True)

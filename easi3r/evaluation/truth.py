@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
 
-from easi3r.evaluation.depth import known_depth
+from easi3r.evaluation.depth_scores import known_depth
 from easi3r.geometry import pixel_grid, transform_intrinsics
 
 

@@ -1,4 +1,4 @@
-"""The pinhole camera on numpy arrays (METHOD section 6): pixel centres are integers."""
+"""The pinhole camera on numpy arrays (docs/method.md §6): pixel centres are integers."""
 
 import numpy as np
 from jaxtyping import Float, Float64

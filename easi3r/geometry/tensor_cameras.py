@@ -1,4 +1,4 @@
-"""The pinhole camera and its vectors on torch tensors, for the alignment (METHOD section 6)."""
+"""The pinhole camera and its vectors on torch tensors, for the alignment (docs/method.md §6)."""
 
 import torch
 from jaxtyping import Float

@@ -35,7 +35,7 @@ def align_path(
 def trajectory_error(
     estimate: Float[np.ndarray, "frames 4 4"], truth: Float[np.ndarray, "frames 4 4"]
 ) -> float:
-    """Absolute trajectory error (ATE), in the truth's unit (METHOD section 7).
+    """Absolute trajectory error (ATE), in the truth's unit (docs/method.md §7).
 
     RMSE of the camera centres after `align_path`. An estimate that never moves is judged by the
     spread of the true path about its mean.

@@ -3,7 +3,7 @@
 Start reading at `network.py`.
 """
 
-from easi3r.model.attention import (
+from easi3r.model.attention_layers import (
     AttentionKernel,
     AttentionScores,
     StaticKeyAttention,
@@ -13,10 +13,10 @@ from easi3r.model.attention import (
 from easi3r.model.blocks import DecoderLayer
 from easi3r.model.catalogue import defaults_of
 from easi3r.model.checkpoints import LoadedModel, load_checkpoint, save_checkpoint
-from easi3r.model.config import ModelConfig
 from easi3r.model.inventory import NamedWeights, list_weights, named_weights
 from easi3r.model.locations import embedded_card
 from easi3r.model.network import DUSt3R, normalise
+from easi3r.model.network_config import ModelConfig
 from easi3r.model.recorders import KeyMeansRecorder, MatchRecorder
 
 __all__ = [

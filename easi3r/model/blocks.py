@@ -1,4 +1,4 @@
-"""Transformer blocks of the encoder and of the decoders (METHOD section 1)."""
+"""Transformer blocks of the encoder and of the decoders (docs/method.md §1)."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from easi3r.model.attention import (
+from easi3r.model.attention_layers import (
     AttentionKernel,
     AttentionScores,
     CastingLinear,

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from easi3r.config import WeightDefaults
-from easi3r.model.config import ModelConfig
+from easi3r.model.network_config import ModelConfig
 
 PUBLISHED_LICENCE = "CC BY-NC-SA 4.0"
 UNKNOWN_LICENCE = "unknown (treat as non-commercial)"
@@ -28,7 +28,7 @@ class PublishedWeights:
     licence: str
 
 
-PUBLISHED_WEIGHTS = (  # METHOD section 1
+PUBLISHED_WEIGHTS = (  # docs/method.md §1
     PublishedWeights(
         repository="naver/DUSt3R_ViTLarge_BaseDecoder_512_dpt",
         method="DUSt3R",

@@ -1,4 +1,4 @@
-"""Weights in, network out: every released layout, strictly checked (METHOD section 1)."""
+"""Weights in, network out: every released layout, strictly checked (docs/method.md §1)."""
 
 import argparse
 import json
@@ -16,9 +16,9 @@ from torch import Tensor
 from easi3r.config import Precision, WeightDefaults
 from easi3r.errors import CheckpointError, SettingsError
 from easi3r.model.catalogue import defaults_of, licence_of
-from easi3r.model.config import ModelConfig
 from easi3r.model.locations import WeightFiles, file_sha256, local_files
 from easi3r.model.network import DUSt3R
+from easi3r.model.network_config import ModelConfig
 from easi3r.model.precision import defaults_on
 from easi3r.model.released import parse_constructor, released_config
 

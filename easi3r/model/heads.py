@@ -1,4 +1,4 @@
-"""Regression heads: tokens to a point and a confidence per pixel (METHOD section 1)."""
+"""Regression heads: tokens to a point and a confidence per pixel (docs/method.md §1)."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from easi3r.model.config import ModelConfig
+from easi3r.model.network_config import ModelConfig
 from easi3r.tensors import FrameFeatures
 
 OUTPUT_CHANNELS = 4  # a point's three, and a confidence

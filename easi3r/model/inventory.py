@@ -14,7 +14,6 @@ from pydantic import BaseModel, ConfigDict
 from easi3r.errors import CheckpointError
 from easi3r.model.catalogue import PUBLISHED_WEIGHTS, PublishedWeights, allows_commercial_use
 from easi3r.model.checkpoints import read_config
-from easi3r.model.config import ModelConfig
 from easi3r.model.locations import (
     WeightFiles,
     cached_files,
@@ -24,6 +23,7 @@ from easi3r.model.locations import (
     local_files,
 )
 from easi3r.model.network import DUSt3R
+from easi3r.model.network_config import ModelConfig
 
 
 class Place(StrEnum):

@@ -1,4 +1,4 @@
-"""DUSt3R: an encoder per image, two decoders that read each other, two heads (METHOD section 1).
+"""DUSt3R: an encoder per image, two decoders that read each other, two heads (docs/method.md §1).
 
     features = network.encode(normalise(images))                    once per frame
     key_means = network.key_means(features, edges)                  pass 1: no heads
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from easi3r.config import Precision
 from easi3r.errors import SettingsError
-from easi3r.model.attention import (
+from easi3r.model.attention_layers import (
     AttentionKernel,
     CastingLinear,
     StaticKeyAttention,
@@ -33,8 +33,8 @@ from easi3r.model.blocks import (
     EncoderBlock,
     PatchEmbedding,
 )
-from easi3r.model.config import ModelConfig
 from easi3r.model.heads import DPTHead, LinearHead, to_points
+from easi3r.model.network_config import ModelConfig
 from easi3r.model.recorders import KeyMeansRecorder
 from easi3r.model.rotary import Rotation
 from easi3r.tensors import FrameFeatures, KeyMeans, PairPrediction
@@ -146,7 +146,7 @@ class DUSt3R(nn.Module):
         Args:
             edges: (first, second) frame of each pair; decoder 1 reads the first.
             token_masks: where frames move; re-weights decoder 1's cross-attention
-                (METHOD section 5). None: nothing is known to move.
+                (docs/method.md §5). None: nothing is known to move.
         """
         device = features.tokens.device
         frames, frames_of_pair = features.shown_in(edges)
@@ -194,7 +194,7 @@ class DUSt3R(nn.Module):
         edges: Int64[np.ndarray, "pairs 2"],
         token_masks: Bool[Tensor, "frames tokens"] | None = None,
     ) -> KeyMeans:
-        """Attention statistics alone, as in pass 1: no heads, no last layer (METHOD section 3)."""
+        """Attention statistics alone, as in pass 1: no heads, no last layer (docs/method.md §3)."""
         recorder = KeyMeansRecorder(features)
         for _ in recorder.watch(self.decode(features, edges, token_masks)):
             pass
@@ -206,7 +206,7 @@ class DUSt3R(nn.Module):
         edges: Int64[np.ndarray, "pairs 2"],
         token_masks: Bool[Tensor, "frames tokens"] | None = None,
     ) -> tuple[PairPrediction, KeyMeans]:
-        """Point maps and attention statistics; with masks, Easi3R's pass 2 (METHOD section 5)."""
+        """Point maps and attention statistics; with masks, Easi3R's pass 2 (docs/method.md §5)."""
         recorder = KeyMeansRecorder(features)
         layers = recorder.watch(self.decode(features, edges, token_masks))
         return self.regress(features, edges, layers), recorder.result()

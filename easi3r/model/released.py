@@ -1,7 +1,7 @@
 """The released checkpoints' own description of a network, read into a `ModelConfig`.
 
 A `.pth` holds it as the text of a constructor call, a Hugging Face folder as the same keywords in
-`config.json` (METHOD section 1). The text is parsed, never evaluated.
+`config.json` (docs/method.md §1). The text is parsed, never evaluated.
 """
 
 import ast
@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from easi3r.errors import CheckpointError, SettingsError
-from easi3r.model.config import ModelConfig
+from easi3r.model.network_config import ModelConfig
 
 _SIZES = {
     "encoder_depth": "enc_depth",

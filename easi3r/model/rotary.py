@@ -1,4 +1,4 @@
-"""Two-dimensional rotary position embedding (METHOD section 1)."""
+"""Two-dimensional rotary position embedding (docs/method.md §1)."""
 
 from dataclasses import dataclass
 

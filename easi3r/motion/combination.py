@@ -34,7 +34,7 @@ class MotionEvidence:
     """What the combined cue weighs.
 
     Attributes:
-        attention: Easi3R's dynamic map, averaged over clusters, 0..1 (METHOD section 4, step 3).
+        attention: Easi3R's dynamic map, averaged over clusters, 0..1 (docs/method.md §4, step 3).
         flow: what flow says that the scene does not explain.
         tracks: the flow itself, along which evidence is gathered.
         patches: superpixels of each frame, over which it is.
@@ -163,7 +163,7 @@ def _features(evidence: MotionEvidence) -> Iterator[Float32[np.ndarray, "frames 
 def _upsampled(
     tokens: Float[np.ndarray, "frames rows columns"], height: int, width: int
 ) -> Float32[np.ndarray, "frames height width"]:
-    """Bilinear, at half-pixel centres, as METHOD section 4 upsamples scores."""
+    """Bilinear, at half-pixel centres, as docs/method.md §4 upsamples scores."""
     size = (width, height)
     maps = [
         cv2.resize(one.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) for one in tokens

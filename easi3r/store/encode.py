@@ -22,7 +22,7 @@ from zarr.storage import MemoryStore
 from easi3r.config import StoreSettings
 from easi3r.errors import InvalidAnnotationError
 from easi3r.geometry import fill_world_planes
-from easi3r.store.layout import (
+from easi3r.store.chunks import (
     DOCUMENT,
     Layout,
     chunk_contents,

@@ -1,4 +1,4 @@
-"""Schema 1 (DESIGN.md): which arrays a clip has, what they are called, where everything lies."""
+"""Schema 1: which arrays a clip has, what they are called, where everything lies."""
 
 import re
 from dataclasses import dataclass

@@ -16,10 +16,7 @@ from jaxtyping import Bool, Float32, Float64, Int64
 
 from easi3r.errors import NotADatasetError, SettingsError
 from easi3r.geometry import fill_world_planes
-from easi3r.store.commits import CommitRecord, StoredObject, corrupt
-from easi3r.store.failures import reading
-from easi3r.store.files import Files, files_at
-from easi3r.store.layout import (
+from easi3r.store.chunks import (
     DOCUMENT,
     DamagedChunkError,
     Layout,
@@ -30,6 +27,9 @@ from easi3r.store.layout import (
     parse_layout,
     span,
 )
+from easi3r.store.commits import CommitRecord, StoredObject, corrupt
+from easi3r.store.failures import reading
+from easi3r.store.files import Files, files_at
 from easi3r.store.read import Dataset
 from easi3r.store.schema import VARIABLES
 

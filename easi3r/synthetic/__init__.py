@@ -4,11 +4,11 @@
 `render` ray-casts it; `write_clip` makes an mp4 with its truth beside it.
 """
 
-from easi3r.synthetic.files import read_truth, write_clip
+from easi3r.synthetic.clip_files import read_truth, write_clip
 from easi3r.synthetic.render import RenderedClip, back_project, render
 from easi3r.synthetic.sampling import sample_scene
 from easi3r.synthetic.scene import Scene, Solid
-from easi3r.synthetic.settings import (
+from easi3r.synthetic.scene_settings import (
     CameraKind,
     CameraSettings,
     MaterialSettings,

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from easi3r.synthetic.render import RenderedClip, render
 from easi3r.synthetic.sampling import sample_scene
-from easi3r.synthetic.settings import (
+from easi3r.synthetic.scene_settings import (
     CameraKind,
     CameraSettings,
     MoverSettings,

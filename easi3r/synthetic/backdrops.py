@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64
 
-from easi3r.synthetic.cameras import Standpoint
+from easi3r.synthetic.camera_motion import Standpoint
 from easi3r.synthetic.materials import ROOM_FACES
-from easi3r.synthetic.motion import Fixed, Rigid, constant, shifted
+from easi3r.synthetic.object_motion import Fixed, Rigid, constant, shifted
 from easi3r.synthetic.scene import Light, Solid
 from easi3r.synthetic.shapes import Shape
 

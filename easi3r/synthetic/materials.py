@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from easi3r.synthetic.families import TEXELS
-from easi3r.synthetic.settings import MaterialSettings
+from easi3r.synthetic.scene_settings import MaterialSettings
 from easi3r.synthetic.textures import CLOUDS, TEXTURES
 
 ROOM_FACES = 6

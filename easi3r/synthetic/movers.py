@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from easi3r.synthetic.backdrops import Backdrop
-from easi3r.synthetic.motion import (
+from easi3r.synthetic.object_motion import (
     Curve,
     Fixed,
     Motion,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from easi3r.synthetic.motion import Motion, Numbers, Rigid, constant, shifted, wave
+from easi3r.synthetic.object_motion import Motion, Numbers, Rigid, constant, shifted, wave
 from easi3r.synthetic.scene import Solid
 from easi3r.synthetic.shapes import Shape
 

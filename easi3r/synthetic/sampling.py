@@ -5,13 +5,13 @@ import torch
 
 from easi3r.errors import SettingsError
 from easi3r.synthetic.backdrops import draw_backdrop, draw_structures
-from easi3r.synthetic.cameras import draw_camera
+from easi3r.synthetic.camera_motion import draw_camera
 from easi3r.synthetic.materials import ROOM_FACES, draw_materials
 from easi3r.synthetic.movers import PlacedObject, Stage, place_object, place_twin
 from easi3r.synthetic.objects import draw_object
 from easi3r.synthetic.scene import NO_OBJECT, Scene, Solid, pinhole
+from easi3r.synthetic.scene_settings import MoverSettings, SceneSettings
 from easi3r.synthetic.sensor import draw_sensor
-from easi3r.synthetic.settings import MoverSettings, SceneSettings
 from easi3r.synthetic.trace import trace
 
 _ATTEMPTS = 200

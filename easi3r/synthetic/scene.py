@@ -6,9 +6,9 @@ import numpy as np
 from jaxtyping import Bool, Float64
 
 from easi3r.synthetic.materials import Materials
-from easi3r.synthetic.motion import Fixed, Motion, chain
+from easi3r.synthetic.object_motion import Fixed, Motion, chain
+from easi3r.synthetic.scene_settings import SceneSettings
 from easi3r.synthetic.sensor import Sensor
-from easi3r.synthetic.settings import SceneSettings
 from easi3r.synthetic.shapes import Shape
 
 NO_OBJECT = -1

@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float32, Float64, UInt8
 from torch import Tensor
 
-from easi3r.synthetic.motion import Curve, constant, wave
-from easi3r.synthetic.settings import SensorSettings
+from easi3r.synthetic.object_motion import Curve, constant, wave
+from easi3r.synthetic.scene_settings import SensorSettings
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from jaxtyping import Float, Float32, Int64
 from torch import Tensor
 
 from easi3r.synthetic.families import HELD_OUT_FAMILIES, TEXELS, TRAINING_FAMILIES, stretch
-from easi3r.synthetic.settings import Vocabulary
+from easi3r.synthetic.scene_settings import Vocabulary
 
 TEXTURES = 256  # in each atlas
 CLOUDS = range(0, TEXTURES, len(TRAINING_FAMILIES))  # plain noise in either atlas

@@ -7,8 +7,8 @@ from typing import Annotated
 import torch
 import typer
 
-from easi3r.training.run import run
-from easi3r.training.settings import TrainingSettings
+from easi3r.training.training_run import run
+from easi3r.training.training_settings import TrainingSettings
 
 
 def main(

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float32, Int64, UInt8
 from torch import Tensor
 
 from easi3r.synthetic import RenderedClip, Scene, render, sample_scene
-from easi3r.training.settings import TrainingSettings
+from easi3r.training.training_settings import TrainingSettings
 
 VIEWS = 4
 PAIRS = np.array(list(permutations(range(VIEWS), 2)))

@@ -24,7 +24,7 @@ from sklearn.preprocessing import StandardScaler
 
 from easi3r.config import MotionCalibration, Settings, WeightDefaults
 from easi3r.evaluation.benchmark import read_frames, truth_of
-from easi3r.evaluation.masks import score_masks
+from easi3r.evaluation.mask_scores import score_masks
 from easi3r.model import load_checkpoint, save_checkpoint
 from easi3r.motion import MotionEvidence, features, likely_mask, probability
 from easi3r.pipeline import examine_frames

@@ -8,7 +8,7 @@ from jaxtyping import Float64
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from easi3r.training.run import FIGURES_FILE, LOG_FILE
+from easi3r.training.training_run import FIGURES_FILE, LOG_FILE
 
 _SMOOTHING = 20  # rows of the log behind each point of a loss curve
 _PANELS = {

@@ -2,7 +2,7 @@
 
 Point regression with confidence is DUSt3R's (its paper, section 3.2); the ray and match terms are
 what made small networks learn pose (docs/nano.md); the motion term supervises the numbers that
-Easi3R reads (METHOD sections 3 and 4).
+Easi3R reads (docs/method.md §3 and §4).
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from easi3r.model import AttentionScores, DecoderLayer
 from easi3r.tensors import KeyMeans, PairPrediction
 from easi3r.training.batches import PAIRS, VIEWS, Batch
-from easi3r.training.settings import LossWeights
+from easi3r.training.training_settings import LossWeights
 
 MATCH_LAYERS = (0, 1)
 MATCH_HEAD = 0
@@ -180,14 +180,14 @@ def motion_loss(key_means: KeyMeans, reader: MotionReader, batch: Batch) -> Tens
 
 
 def log_product(key_means: KeyMeans) -> Float[Tensor, "views rows columns"]:
-    """Logarithm of Easi3R's product (METHOD section 4, step 2) over each scene's four views."""
+    """Logarithm of Easi3R's product (docs/method.md §4, step 2) over each scene's four views."""
     factors = scene_statistics(key_means)
     signed = (1 - factors[0], factors[1], factors[2], 1 - factors[3])
     return torch.stack([(factor + _EPSILON).log() for factor in signed]).sum(0)
 
 
 def scene_statistics(key_means: KeyMeans) -> Float[Tensor, "4 views rows columns"]:
-    """Source mean and std, reference mean and std, each 0..1 within its scene (METHOD 4, step 1).
+    """Source and reference mean and std, each 0..1 within its scene (docs/method.md §4, step 1).
 
     Every view is in three pairs as image 1 and in three as image 2.
     """

@@ -5,7 +5,7 @@ from torch import nn
 
 from easi3r.model import DUSt3R
 from easi3r.training.losses import MotionReader
-from easi3r.training.settings import TrainingSettings
+from easi3r.training.training_settings import TrainingSettings
 
 _HEAD_STD = 0.02
 

@@ -19,7 +19,7 @@ from easi3r.model import (
 from easi3r.training.batches import Batch, training_batch
 from easi3r.training.losses import Losses, MotionReader, all_losses
 from easi3r.training.optimiser import initialise, make_optimisers, rate_factor
-from easi3r.training.settings import TrainingSettings
+from easi3r.training.training_settings import TrainingSettings
 
 _AHEAD = 2  # batches rendered while the network works
 STATE_FILE = "state.pt"

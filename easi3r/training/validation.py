@@ -24,7 +24,7 @@ from easi3r.training.losses import (
     pair_truth,
     scene_statistics,
 )
-from easi3r.training.settings import TrainingSettings
+from easi3r.training.training_settings import TrainingSettings
 
 HELD_OUT_SEEDS = 500_000  # below every training seed
 _WHOLE = (slice(None),)

@@ -11,7 +11,7 @@ from easi3r.errors import FrameSizeError
 
 @dataclass(frozen=True)
 class Fit:
-    """How a frame is resized and cropped (METHOD section 1).
+    """How a frame is resized and cropped (docs/method.md §1).
 
     Attributes:
         resized_width, resized_height: pixels after resizing; they are square.
@@ -43,7 +43,7 @@ def fit_size(
 ) -> Fit:
     """Resizes the long side to `long_side_px` and crops the centre to multiples of `patch_size`.
 
-    METHOD section 1: an image that is square after resizing is cropped to 4:3 (landscape). Pixels
+    docs/method.md §1: an image that is square after resizing is cropped to 4:3 (landscape). Pixels
     that are not square are made so by the same resize, hence the two scales of the affine map.
 
     The map: resizing W pixels to w covers the same picture, so that it scales the coordinate in

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from easi3r.alignment.curvature import NormalMatrix
-from easi3r.alignment.layout import MOTION, Freedom, lay_out
 from easi3r.alignment.start import start
+from easi3r.alignment.unknowns import MOTION, Freedom, lay_out
 from easi3r.attention import pair_graph
 from easi3r.config import AlignmentSettings, GraphSettings
 from easi3r.errors import DegenerateGeometryError

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 import easi3r.alignment.maps
 from easi3r.alignment.curvature import curvature
-from easi3r.alignment.evaluation import evaluate
-from easi3r.alignment.layout import Freedom, lay_out
 from easi3r.alignment.maps import ClipMaps, Members
 from easi3r.alignment.stages import plan_stages
 from easi3r.alignment.start import start
+from easi3r.alignment.unknowns import Freedom, lay_out
+from easi3r.alignment.value_and_gradient import evaluate
 from easi3r.config import AlignmentSettings
 from easi3r.types import KnownCameras, OpticalFlow
 from tests.alignment.scenes import chosen_pairs, known_scene

@@ -9,10 +9,10 @@ import torch
 import easi3r.alignment.problem
 from easi3r.alignment import align
 from easi3r.alignment.curvature import NormalMatrix
-from easi3r.alignment.layout import Freedom, lay_out
 from easi3r.alignment.problem import focal_limits
 from easi3r.alignment.solver import moved
 from easi3r.alignment.start import start
+from easi3r.alignment.unknowns import Freedom, lay_out
 from easi3r.config import AlignmentSettings
 from easi3r.types import KnownCameras
 from tests.alignment.scenes import known_scene

@@ -1,4 +1,4 @@
-"""Pair graphs against their definitions in METHOD section 2."""
+"""Pair graphs against their definitions in docs/method.md §2."""
 
 import math
 

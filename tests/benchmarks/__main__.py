@@ -1,16 +1,16 @@
 """Counted operations, and where the time of one clip goes on this machine: part of `make bench`.
 
-Operations are of a clip of the published size (`easi3r.cost`), against those that the reference was
-counted to take; seconds and memory are of `easi3r bench` with the embedded weights.
+Operations are of a clip of the published size (`easi3r.cost`), against those that the reference
+was counted to take; seconds and memory are of `easi3r bench` with the embedded weights.
 """
 
 import argparse
 
-from easi3r.bench import bench, peak_memory_bytes
-from easi3r.bench_command import stages_table
+from easi3r.cli.bench_command import stages_table
+from easi3r.cli.consoles import answer_console
 from easi3r.config import Settings
-from easi3r.consoles import answer_console
-from easi3r.cost import ClipWork
+from easi3r.cost.operations import ClipWork
+from easi3r.evaluation.speed import bench, peak_memory_bytes
 from easi3r.model import ModelConfig, load_checkpoint
 from easi3r.pipeline import select_device
 from tests.benchmarks.results import Row, report

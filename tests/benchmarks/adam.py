@@ -1,6 +1,6 @@
-"""The baseline of the alignment's benchmark: Adam on every pixel of every pair (METHOD section 6).
+"""The baseline of the alignment's benchmark: Adam on every pixel of every pair (docs/method.md §6).
 
-Written from METHOD's description, batched over pairs; autograd gives the gradients.
+Written from that description, batched over pairs; autograd gives the gradients.
 """
 
 import time
@@ -99,7 +99,7 @@ class Unknowns:
 
 @dataclass(frozen=True)
 class FlowTargets:
-    """Every flow of a clip, and where it takes part (METHOD section 6, optional terms)."""
+    """Every flow of a clip, and where it takes part (docs/method.md §6, optional terms)."""
 
     source: Int64[Tensor, " flows"]
     target: Int64[Tensor, " flows"]

@@ -20,17 +20,18 @@ import torch
 from rich.progress import track
 
 from easi3r.alignment import objective
-from easi3r.alignment.evaluation import evaluate
-from easi3r.alignment.layout import Freedom
 from easi3r.alignment.problem import State
 from easi3r.alignment.solver import descend
 from easi3r.alignment.stages import plan_stages
 from easi3r.alignment.start import start
+from easi3r.alignment.unknowns import Freedom
+from easi3r.alignment.value_and_gradient import evaluate
 from easi3r.config import AlignmentSettings
 from easi3r.types import KnownCameras
 from tests.benchmarks.adam import descend_by_adam
 from tests.benchmarks.pair_clips import KINDS, PairClip, golden_clip, rendered_clip
 from tests.benchmarks.results import FOLDER, Row, report
+from tests.golden import REFERENCE
 
 SETTINGS = AlignmentSettings(flow_weight=0.01)
 GOAL = 0.1
@@ -160,7 +161,7 @@ def draw(races: list[Race], path: Path) -> None:
 def main() -> None:
     """Print the table and draw the picture."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--reference", type=Path, default=Path("../shared/reference"))
+    parser.add_argument("--reference", type=Path, default=REFERENCE)
     parser.add_argument("--every", type=int, default=30, help="Adam steps between looks")
     parser.add_argument("--only", type=int, help="number of one rendered clip")
     parser.add_argument("--threads", type=int, default=1, help="of both solvers")

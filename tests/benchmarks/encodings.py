@@ -26,8 +26,8 @@ from numcodecs.zstd import Zstd
 from rich.progress import track
 from rich.table import Table
 
+from easi3r.cli.consoles import answer_console
 from easi3r.config import Settings
-from easi3r.consoles import answer_console
 from easi3r.geometry import fill_world_planes
 from easi3r.model import load_checkpoint
 from easi3r.pipeline import annotate_clip

@@ -20,10 +20,10 @@ from torch.profiler import ProfilerActivity, profile
 from easi3r.alignment import align
 from easi3r.alignment.start import start
 from easi3r.attention import pair_graph
-from easi3r.bench import peak_memory_bytes, random_network, seeing_a_wall
 from easi3r.config import Settings, WeightDefaults
-from easi3r.cost import ClipWork
-from easi3r.memory import ClipMemory, within_budget
+from easi3r.cost.memory import ClipMemory, within_budget
+from easi3r.cost.operations import ClipWork
+from easi3r.evaluation.speed import peak_memory_bytes, random_network, seeing_a_wall
 from easi3r.model import DUSt3R, ModelConfig
 from easi3r.pipeline import select_device
 from easi3r.tensors import PairGraph, PairPrediction

@@ -1,8 +1,8 @@
-"""The method as METHOD.md describes it, with no thought to its cost: the baseline to beat.
+"""The method as docs/method.md describes it, with no thought to its cost: the baseline to beat.
 
 One pair at a time; both images encoded again for every pair, in both passes; both heads in both
 passes; attention as queries x keys matrices, whose logits are averaged and whose weights are set to
-zero. Only the parameters, and the segmentation (METHOD section 4), are shared with the package.
+zero. Only the parameters, and the segmentation (docs/method.md §4), are shared with the package.
 """
 
 from dataclasses import dataclass
@@ -229,7 +229,7 @@ def _features(
 def _statistics(
     network: nn.Module, pairs: list[_Pair], graph: PairGraph, width: int
 ) -> AttentionStatistics:
-    """All maps of each frame, stacked (METHOD section 3)."""
+    """All maps of each frame, stacked (docs/method.md §3)."""
     columns = width // network.config.patch_size
     source: list[list[Tensor]] = [[] for _ in range(graph.frames)]
     reference: list[list[Tensor]] = [[] for _ in range(graph.frames)]

@@ -16,13 +16,13 @@ import numpy as np
 import torch
 
 from easi3r.attention import pair_graph
-from easi3r.bench import random_network
 from easi3r.config import Settings
-from easi3r.cost import ClipWork
+from easi3r.cost.operations import ClipWork
+from easi3r.evaluation.speed import random_network
+from easi3r.method.steps import ClipSteps
 from easi3r.model import DUSt3R, ModelConfig, defaults_of
 from easi3r.model.precision import defaults_on
 from easi3r.pipeline import select_device
-from easi3r.steps import ClipSteps
 from easi3r.tensors import PairPrediction
 from easi3r.types import Frames
 from tests.benchmarks import naive

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 from rich.console import Console
 from rich.table import Table
 
-from easi3r import bench
+from easi3r.evaluation import speed as bench
 from easi3r.pipeline import select_device
 
 FOLDER = Path(__file__).parents[2] / "out" / "bench"

@@ -20,10 +20,10 @@ import torch
 from rich.progress import track
 from threadpoolctl import threadpool_limits
 
-from easi3r.batch import CLIPS_AHEAD, annotate_batch
 from easi3r.config import Settings
-from easi3r.engine import Engine, load_engine
-from easi3r.overlap import overlapped
+from easi3r.run.engine import Engine, load_engine
+from easi3r.run.overlap import overlapped
+from easi3r.run.worker import CLIPS_AHEAD, annotate_batch
 from easi3r.store import prepare_dataset
 from easi3r.synthetic import SceneSettings, render, sample_scene, write_clip
 from easi3r.types import ClipAnnotation, ClipSpec, Frames, Outcome

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from easi3r.attention import pair_graph
 from easi3r.config import GraphSettings, Settings
-from easi3r.steps import ClipSteps
+from easi3r.method.steps import ClipSteps
 from easi3r.types import Frames
 from tests.benchmarks import naive
 from tests.model.sizes import TINY, build, images

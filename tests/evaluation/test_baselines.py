@@ -12,7 +12,7 @@ from easi3r.evaluation.baselines import (
     mask_baselines,
     static_camera,
 )
-from easi3r.evaluation.masks import score_masks
+from easi3r.evaluation.mask_scores import score_masks
 from easi3r.motion import DISFlow
 
 HEIGHT, WIDTH, FRAMES = 96, 128, 6

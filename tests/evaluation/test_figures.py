@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from easi3r.evaluation.benchmark_clips import Kind
-from easi3r.evaluation.cameras import PairErrors, StillCameraScores, TrajectoryScores
-from easi3r.evaluation.depth import DepthScores, PointScores
+from easi3r.evaluation.camera_scores import PairErrors, StillCameraScores, TrajectoryScores
+from easi3r.evaluation.depth_scores import DepthScores, PointScores
 from easi3r.evaluation.figures import FIGURES, best_baseline, figure_named, pooled
-from easi3r.evaluation.masks import MaskScores
+from easi3r.evaluation.mask_scores import MaskScores
 from easi3r.evaluation.report import as_json, figures_table, masks_table, verdicts_table
 from easi3r.evaluation.requirements import POSED_VIDEO, SYNTHETIC, Verdict, judge
 from easi3r.evaluation.results import ClipResult, GeometryScores

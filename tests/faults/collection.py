@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from easi3r.collection import annotate_collection
 from easi3r.config import Settings
 from easi3r.executor import Executor
+from easi3r.run.collection import annotate_collection
 from easi3r.store import audit, collect_garbage, update_index
 from easi3r.types import Outcome
 from tests.engines import (
@@ -28,7 +28,13 @@ from tests.faults.boundaries import At, Boundaries
 from tests.scenes import write_scenes
 
 _PROCESSES = multiprocessing.get_context("forkserver")
-_PRELOADED = ["tests.faults.collection", "easi3r.batch", "easi3r.collection", "s3fs", "scenedetect"]
+_PRELOADED = [
+    "tests.faults.collection",
+    "easi3r.run.worker",
+    "easi3r.run.collection",
+    "s3fs",
+    "scenedetect",
+]
 NO_VIDEO = "broken.mp4"  # of the collection's files
 
 

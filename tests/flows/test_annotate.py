@@ -13,7 +13,6 @@ from prefect.states import State
 from prefect.testing.utilities import prefect_test_harness
 
 import easi3r
-from easi3r.collection import annotate_collection as annotate_plainly
 from easi3r.config import Settings
 from easi3r.errors import (
     CheckpointError,
@@ -21,7 +20,8 @@ from easi3r.errors import (
     StorageUnavailableError,
     UnreadableURLError,
 )
-from easi3r.ledger import RunRecord
+from easi3r.run.collection import annotate_collection as annotate_plainly
+from easi3r.run.ledger import RunRecord
 from easi3r.store import AuditReport
 from easi3r.types import Outcome
 from flows.annotate import PARTITION_THREADS, annotate_collection, run_collection

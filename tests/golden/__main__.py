@@ -1,6 +1,6 @@
-"""Compare this implementation with a folder of reference numbers (METHOD section 7).
+"""Compare this implementation with a folder of reference numbers (docs/method.md §7).
 
-    python -m tests.golden DIR
+    python -m tests.golden [DIR]
 
 Prints one row per array and exits with 1 when anything is over its bound.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from tests.golden import alignment, attention, network
+from tests.golden import REFERENCE, alignment, attention, network
 from tests.golden.comparison import Comparison, print_table
 
 
@@ -23,13 +23,15 @@ def compare(folder: Path, device: str = "cpu") -> list[Comparison]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.golden", description=__doc__)
-    parser.add_argument("folder", type=Path, help="folder of reference .npz and .json files")
+    parser.add_argument(
+        "folder", type=Path, nargs="?", default=REFERENCE, help="of .npz and .json files"
+    )
     parser.add_argument("--device", default="cpu", help="of the network and the alignment")
     arguments = parser.parse_args()
     folder = arguments.folder
     if not folder.is_dir():
         parser.error(f"{folder} is not a folder")
-    torch.backends.cudnn.allow_tf32 = False  # as METHOD section 7 asks
+    torch.backends.cudnn.allow_tf32 = False  # as docs/method.md §7 asks
     comparisons = compare(folder, arguments.device)
     print_table(comparisons)
     failures = [row for row in comparisons if not row.passed]

@@ -1,4 +1,4 @@
-"""Parameters from their names, as the reference numbers were computed with (METHOD section 7)."""
+"""Parameters from their names, as the reference numbers were computed with (docs/method.md §7)."""
 
 import re
 import zlib

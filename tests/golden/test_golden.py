@@ -6,22 +6,21 @@ import pytest
 import torch
 
 from easi3r.model import DUSt3R, ModelConfig, normalise
-from tests.golden import network
+from tests.golden import REFERENCE, network
 from tests.golden.__main__ import compare
 from tests.golden.comparison import compare_arrays
 from tests.golden.fill import fill
 from tests.golden.network import explain, load
 
 
-def test_everything_matches_the_reference(shared: Path) -> None:
-    rows = compare(shared / "reference")
+def test_everything_matches_the_reference() -> None:
+    rows = compare(REFERENCE)
     assert {row.file for row in rows} >= {"forward_dpt.npz", "forward_linear.npz", "segment.npz"}
     assert [row for row in rows if not row.passed] == []
 
 
-def test_the_network_behind_a_file_is_found_with_its_heads(shared: Path) -> None:
-    folder = shared / "reference"
-    found = explain(folder, load(folder / "forward_linear.npz"))
+def test_the_network_behind_a_file_is_found_with_its_heads() -> None:
+    found = explain(REFERENCE, load(REFERENCE / "forward_linear.npz"))
     assert found is not None
     assert found.path.name == "tiny_linear_state_dict.json"
     assert (found.encoder_heads, found.decoder_heads) == (4, 12)

@@ -1,4 +1,4 @@
-"""Checkpoints written here in the layouts METHOD section 1 describes, with tiny networks."""
+"""Checkpoints written here in the layouts docs/method.md §1 describes, with tiny networks."""
 
 import argparse
 import hashlib

@@ -1,6 +1,5 @@
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +8,7 @@ import torch
 from easi3r.errors import SettingsError
 from easi3r.model import DUSt3R, ModelConfig, explicit_attention, normalise
 from easi3r.tensors import FrameFeatures, PairPrediction
+from tests.golden import REFERENCE
 from tests.golden.network import size_of
 from tests.model.sizes import EDGES, TINY, build, images
 
@@ -38,9 +38,9 @@ def all_outputs(prediction: PairPrediction) -> torch.Tensor:
     ],
 )
 def test_names_and_shapes_of_the_published_state_dicts(
-    shared: Path, file: str, heads: tuple[int, int] | None
+    file: str, heads: tuple[int, int] | None
 ) -> None:
-    reference = json.loads((shared / "reference" / file).read_text())
+    reference = json.loads((REFERENCE / file).read_text())
     config = size_of(reference, *heads) if heads else ModelConfig.published()
     with torch.device("meta"):
         state = DUSt3R(config).state_dict()

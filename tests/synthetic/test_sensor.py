@@ -12,7 +12,7 @@ from easi3r.synthetic import (
     render,
     sample_scene,
 )
-from easi3r.synthetic.motion import constant, wave
+from easi3r.synthetic.object_motion import constant, wave
 from easi3r.synthetic.sensor import Sensor, develop, draw_sensor
 
 PLAIN = {

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from easi3r.synthetic.settings import Vocabulary
+from easi3r.synthetic.scene_settings import Vocabulary
 from easi3r.synthetic.shapes import Shape, meet, normals
 
 RAYS = 400

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from easi3r.synthetic.families import HELD_OUT_FAMILIES, TEXELS, TRAINING_FAMILIES, noise, stretch
-from easi3r.synthetic.settings import Vocabulary
+from easi3r.synthetic.scene_settings import Vocabulary
 from easi3r.synthetic.textures import CLOUDS, TEXTURES, Atlas, atlas
 
 CPU = torch.device("cpu")

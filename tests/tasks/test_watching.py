@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from easi3r.ledger import MOST_TROUBLES, Ledger
+from easi3r.run.ledger import MOST_TROUBLES, Ledger
 from easi3r.types import ClipReport, Outcome
 from tasks.watching import SECONDS_BETWEEN_NEWS, PrefectWatcher, report
 from tests.engines import null_settings

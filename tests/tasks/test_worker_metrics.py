@@ -6,7 +6,7 @@ from pathlib import Path
 
 from distributed import Client
 
-from easi3r.batch import annotate_batch
+from easi3r.run.worker import annotate_batch
 from easi3r.store import prepare_dataset
 from easi3r.types import ClipSpec, Outcome
 from tasks.cluster import local_cluster

@@ -3,7 +3,7 @@
 import pytest
 
 from easi3r.model import ModelConfig
-from easi3r.training.settings import TrainingSettings
+from easi3r.training.training_settings import TrainingSettings
 
 TINY = ModelConfig(
     patch_size=8,

@@ -6,7 +6,7 @@ import torch
 from easi3r.synthetic import SceneSettings, render, sample_scene
 from easi3r.training.batches import PAIRS, VIEWS, Batch, make_batch, training_batch
 from easi3r.training.losses import pair_truth, soft_targets
-from easi3r.training.settings import TrainingSettings
+from easi3r.training.training_settings import TrainingSettings
 
 
 def batch_of(seed: int) -> Batch:

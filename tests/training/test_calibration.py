@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from easi3r.evaluation.masks import score_masks
+from easi3r.evaluation.mask_scores import score_masks
 from easi3r.motion import FlowEvidence, MotionEvidence, combined_score
 from easi3r.synthetic import sample_scene
 from easi3r.training.batches import first_seed
 from easi3r.training.calibration import FIRST_SEED, KnownClip, calibration_scenes, fit
-from easi3r.training.settings import TrainingSettings
+from easi3r.training.training_settings import TrainingSettings
 from easi3r.types import OpticalFlow
 
 SHAPE = (4, 24, 32)

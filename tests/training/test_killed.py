@@ -9,9 +9,9 @@ from pathlib import Path
 
 import torch
 
-from easi3r.training.run import FIGURES_FILE, LOG_FILE
-from easi3r.training.settings import TrainingSettings
 from easi3r.training.trainer import STATE_FILE
+from easi3r.training.training_run import FIGURES_FILE, LOG_FILE
+from easi3r.training.training_settings import TrainingSettings
 
 
 def start(settings: TrainingSettings, folder: Path) -> subprocess.Popen[str]:

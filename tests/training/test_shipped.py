@@ -14,7 +14,7 @@ from easi3r.evaluation.examination import OURS
 from easi3r.evaluation.figures import figure_named, pooled
 from easi3r.evaluation.results import STATIC_CAMERA, ClipResult
 from easi3r.model import LoadedModel, load_checkpoint
-from easi3r.training.settings import NANO, TrainingSettings
+from easi3r.training.training_settings import NANO, TrainingSettings
 from easi3r.training.validation import Figures, HeldOut, validate
 
 WEIGHTS = Path(easi3r.__file__).parent / "weights"

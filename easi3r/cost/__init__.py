@@ -1,0 +1,1 @@
+"""What a clip costs the hardware: counted and projected, in closed form."""

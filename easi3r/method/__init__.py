@@ -1,0 +1,1 @@
+"""The steps of one clip, and the network over its pairs."""

@@ -1,0 +1,219 @@
+"""The steps that one clip goes through, each under a clock; `pipeline.py` puts them in order."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from easi3r.alignment import FlowTerm, align
+from easi3r.attention import cluster_tokens, dynamic_map, pair_graph, segment, smooth_over_clusters
+from easi3r.config import Cue, Settings
+from easi3r.method.passes import (
+    FirstPass,
+    PassResult,
+    attention_pass,
+    encode,
+    full_pass,
+    inference,
+    match_pass,
+    reweighted_pass,
+)
+from easi3r.model import DUSt3R
+from easi3r.motion import (
+    DISFlow,
+    FlowEstimator,
+    FlowEvidence,
+    MotionEvidence,
+    MotionScore,
+    clip_flow,
+    combined_score,
+    flow_evidence,
+    flow_score,
+    match_residual,
+    match_score,
+    superpixels,
+)
+from easi3r.tensors import AttentionStatistics, DynamicMasks, FrameFeatures, PairGraph
+from easi3r.types import Frames, KnownCameras, OpticalFlow, Reconstruction, TokenMatches
+
+
+@dataclass
+class StageClock:
+    """Seconds spent in each named stage of one clip, the device's work included."""
+
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the time of the block to `name`."""
+        start = self._now()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + self._now() - start
+
+    def _now(self) -> float:
+        if self.device.type == "cuda":  # its work is queued, not done, when a call returns
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter()
+
+
+@dataclass(frozen=True)
+class ClipSteps:
+    """One clip on its way through the steps, and what all of them need.
+
+    Flow and matches are found when first asked for: the attention cue does without matches, and
+    without flow where the alignment gives it no weight.
+    """
+
+    frames: Frames
+    network: DUSt3R
+    settings: Settings
+    known: KnownCameras
+    flow_estimator: FlowEstimator
+    clock: StageClock
+    graph: PairGraph
+    features: FrameFeatures
+    clusters: Int64[Tensor, "frames rows columns"]
+
+    @classmethod
+    def begin(
+        cls,
+        frames: Frames,
+        network: DUSt3R,
+        settings: Settings,
+        known: KnownCameras | None = None,
+        flow_estimator: FlowEstimator | None = None,
+        clock: StageClock | None = None,
+    ) -> "ClipSteps":
+        """Encode the frames and cluster their tokens."""
+        clock = clock or StageClock()
+        graph = pair_graph(len(frames), settings.graph)
+        with inference(settings), clock.stage("encoder"):
+            network = network.in_precision(settings.model.precision or "float32")
+            features = encode(network, frames, settings.execution)
+        with clock.stage("segmentation"):
+            clusters = cluster_tokens(features, settings.segmentation)
+        known, flow_estimator = known or KnownCameras(), flow_estimator or DISFlow()
+        return cls(
+            frames, network, settings, known, flow_estimator, clock, graph, features, clusters
+        )
+
+    def first_attention(self) -> AttentionStatistics:
+        """Attention statistics of pass 1, all that Easi3R needs of it."""
+        with inference(self.settings), self.clock.stage("pass 1"):
+            return attention_pass(self.network, self.features, self.graph, self.settings.execution)
+
+    def first_pass(self) -> FirstPass:
+        """Pass 1 with predictions, for cues that need geometry."""
+        with inference(self.settings), self.clock.stage("pass 1"):
+            return full_pass(self.network, self.features, self.graph, self.settings.execution)
+
+    def second_pass(self, steering: DynamicMasks, first: FirstPass | None = None) -> PassResult:
+        """Pass 2, re-weighted by what moves; `first` gives the pairs in which nothing does."""
+        with inference(self.settings), self.clock.stage("pass 2"):
+            network, features, graph = self.network, self.features, self.graph
+            execution, moving = self.settings.execution, steering.mask
+            return reweighted_pass(network, features, graph, execution, moving, first)
+
+    def reconstruct(
+        self,
+        result: PassResult,
+        masks: DynamicMasks | None = None,
+        earlier: Reconstruction | None = None,
+    ) -> Reconstruction:
+        """Align a pass.
+
+        Args:
+            masks: flow on what moves takes no part. None: nothing is known to move.
+            earlier: of the first pass, to start from.
+        """
+        settings, flow = self.settings.alignment, None
+        if settings.flow_weight:
+            static = np.ones(self.frames.images.shape[:3], bool)
+            if masks is not None:
+                static = ~masks.mask.cpu().numpy()
+            flow = FlowTerm(self.flow, static)
+        with self.clock.stage("alignment"):
+            return align(self.graph, result.prediction, settings, self.known, flow, earlier)
+
+    def attention_masks(self, statistics: AttentionStatistics) -> DynamicMasks:
+        """What moves, as Easi3R reads it (docs/method.md §4)."""
+        with self.clock.stage("segmentation"):
+            return segment(statistics, self.clusters, *self.frames.images.shape[1:3])
+
+    @cached_property
+    def flow(self) -> OpticalFlow:
+        """Optical flow of every pair of the graph."""
+        with self.clock.stage("optical flow"):
+            return clip_flow(self.frames.images, self.graph.edges, self.flow_estimator)
+
+    @cached_property
+    def matches(self) -> TokenMatches:
+        """Attention's matches of every pair of the graph, nothing re-weighted."""
+        with inference(self.settings), self.clock.stage("matches"):
+            return match_pass(self.network, self.features, self.graph, self.settings)
+
+
+@dataclass(frozen=True)
+class PassMotion:
+    """What moves in one pass of a clip, as any cue sees it.
+
+    Attributes:
+        found: the pass's own reconstruction, which flow and matches are compared with.
+    """
+
+    clip: ClipSteps
+    result: PassResult
+    found: Reconstruction
+
+    def masks(self) -> DynamicMasks:
+        """By the cue that the settings choose."""
+        return self.masks_of(self.clip.settings.motion.cue or "attention")
+
+    def masks_of(self, cue: Cue) -> DynamicMasks:
+        """By a cue."""
+        match cue:
+            case "attention":
+                return self.clip.attention_masks(self.result.statistics)
+            case "flow":
+                return self._timed(lambda: flow_score(self.flow_evidence))
+            case "match":
+                return self._timed(self._match_score)
+            case "combined":
+                calibration = self.clip.settings.motion.calibration
+                return self._timed(lambda: combined_score(self.evidence, calibration))
+
+    @cached_property
+    def flow_evidence(self) -> FlowEvidence:
+        """What flow says."""
+        return flow_evidence(self.clip.frames.images, self.clip.flow, self.found)
+
+    @cached_property
+    def evidence(self) -> MotionEvidence:
+        """What attention and flow say."""
+        clip = self.clip
+        attention = smooth_over_clusters(dynamic_map(self.result.statistics), clip.clusters)
+        patches = superpixels(clip.frames.images)
+        return MotionEvidence(
+            attention.float().cpu().numpy(), self.flow_evidence, clip.flow, patches
+        )
+
+    def _match_score(self) -> MotionScore:
+        residual = match_residual(self.clip.matches, self.clip.graph.edges, self.found)
+        return match_score(residual, *self.clip.frames.images.shape[1:3])
+
+    def _timed(self, judge: Callable[[], MotionScore]) -> DynamicMasks:
+        """A judgement under the clock, on the network's device."""
+        with self.clip.clock.stage("motion"):
+            found = judge()
+        device = self.clip.features.tokens.device
+        score, mask = (torch.from_numpy(part).to(device) for part in (found.score, found.mask))
+        return DynamicMasks(score, mask, found.threshold)

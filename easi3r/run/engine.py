@@ -1,0 +1,111 @@
+"""What turns a clip's frames into an annotation, as a worker sees it; and this project's own.
+
+A worker needs nothing else of a network, and nothing of torch: tests run batches on engines that
+compute nothing, at a scale no network would allow. So torch is imported when an engine is loaded.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from easi3r.config import Precision, Settings
+from easi3r.types import ClipAnnotation, ClipSpec, Frames
+
+if TYPE_CHECKING:
+    from easi3r.model import LoadedModel
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """Warm: one per process, used by one thread at a time but for `decode`, which overlaps.
+
+    Attributes:
+        weights_sha256: of the weights, hex; part of a result's identity.
+        device: as quarantine records name it.
+    """
+
+    @property
+    def weights_sha256(self) -> str: ...
+
+    @property
+    def device(self) -> str: ...
+
+    def decode(self, spec: ClipSpec, settings: Settings) -> Frames:
+        """The frames that the clip reads, at the size `annotate` wants.
+
+        Raises:
+            VideoError, UnreadableURLError: they cannot be read.
+            StorageUnavailableError: not now.
+        """
+        ...
+
+    def annotate(self, spec: ClipSpec, frames: Frames, settings: Settings) -> ClipAnnotation:
+        """Masks, cameras and depths of decoded frames.
+
+        Raises:
+            PermanentError: the frames allow none.
+            OutOfMemoryError: the device is too small for `settings`.
+        """
+        ...
+
+
+EngineFactory = Callable[[Settings], Engine]
+
+
+@dataclass(frozen=True)
+class ModelEngine:
+    """The engine of this project: a network on its device, and the method of `pipeline`."""
+
+    model: "LoadedModel"
+
+    @property
+    def weights_sha256(self) -> str:
+        """See `Engine`."""
+        return self.model.sha256
+
+    @property
+    def device(self) -> str:
+        """See `Engine`."""
+        return str(self.model.device)
+
+    def decode(self, spec: ClipSpec, settings: Settings) -> Frames:
+        """See `Engine`."""
+        from easi3r.pipeline import decode_clip
+
+        return decode_clip(spec, self.model, settings)
+
+    def annotate(self, spec: ClipSpec, frames: Frames, settings: Settings) -> ClipAnnotation:
+        """See `Engine`."""
+        from easi3r.pipeline import annotate_decoded
+
+        return annotate_decoded(spec, frames, self.model, settings)
+
+
+def load_engine(settings: Settings) -> Engine:
+    """The method of this project with the weights of the settings; loaded once per process.
+
+    Raises:
+        CheckpointError: the weights cannot be used.
+        SettingsError: there is no such device here.
+    """
+    model, device = settings.model, settings.execution.device
+    return warm_engine(model.weights, model.sha256, device, model.precision)
+
+
+@lru_cache(maxsize=1)
+def warm_engine(
+    weights: str, sha256: str | None, device: str, precision: Precision | None
+) -> ModelEngine:
+    """The engine of some weights, loaded once per process and kept for the batches that follow.
+
+    In its precision from the start: what was rounded takes no memory a second time.
+
+    Raises:
+        CheckpointError: the weights cannot be used.
+        SettingsError: there is no such device here.
+    """
+    from easi3r.model import load_checkpoint
+    from easi3r.pipeline import select_device
+
+    return ModelEngine(load_checkpoint(weights, sha256).on(select_device(device), precision))
