@@ -297,3 +297,10 @@ class ClipReport:
     seconds: float = 0.0
     degraded: tuple[str, ...] = ()
     engine_seconds: float = 0.0
+
+    @classmethod
+    def of(
+        cls, spec: ClipSpec, outcome: Outcome, reason: str | None = None, message: str | None = None
+    ) -> "ClipReport":
+        """The report of a planned clip."""
+        return cls(spec.clip_id, spec.video_url, outcome, reason, message)

@@ -2,7 +2,7 @@
 
     collection -> videos -> clips -> partitions -> batches -> one committed clip store each
 
-Composition only; what each step does is in `tasks/` and, below them, in `easi3r.run.collection`.
+Composition only; what each step does is in `easi3r.run.collection`.
 """
 
 from typing import Annotated, Any, cast
@@ -15,20 +15,12 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from pydantic import Field
 
 from easi3r.config import Settings
-from easi3r.run.collection import absolute_location
-from easi3r.run.engine import EngineFactory, load_engine
+from easi3r.run.collection import annotate_collection as compose
 from easi3r.run.forecast import Forecast
-from easi3r.run.ledger import Ledger, RunRecord
-from easi3r.run.supervisor import pending_batches
+from easi3r.run.run import Run
+from easi3r.run.run_record import RunRecord
 from easi3r.types import Outcome
-from tasks.annotate import (
-    PARTITIONS_AT_ONCE,
-    annotate_alone,
-    annotate_partitions,
-    plan_collection,
-    prepare,
-)
-from tasks.audit import update_index
+from tasks.annotate import PARTITIONS_AT_ONCE, prefect_steps
 from tasks.cluster import Cluster, LocalDask, open_executor
 from tasks.watching import PrefectWatcher, open_progress_artifact, publish
 
@@ -65,47 +57,23 @@ def annotate_collection(
         `Completed` with the run's record, also where inputs were quarantined (the dataset says
         which and why); `Failed` where transient errors outlasted their retries: run it again.
     """
-    record = run_collection(
-        source, destination, settings, cluster, clips_per_partition, forecast=forecast
-    )
+    run = Run.of(source, destination, settings)
+    record = run_collection(run, cluster, clips_per_partition, forecast)
     if record.clips[Outcome.FAILED]:
         return Failed(message=f"{record}: run again", data=record)
     return Completed(message=str(record), data=record)
 
 
 def run_collection(
-    source: str,
-    destination: str,
-    settings: Settings,
-    cluster: Cluster,
-    clips_per_partition: int,
-    forecast: Forecast | None = None,
-    load: EngineFactory = load_engine,
+    run: Run, cluster: Cluster, clips_per_partition: int, forecast: Forecast | None = None
 ) -> RunRecord:
-    """The composition of `annotate_collection`, for any engine.
+    """`annotate_collection` of a run, whatever loads its engines.
 
     Call it inside a flow whose task runner is `PARTITION_THREADS`.
-
-    Args:
-        load: a module-level function or class, so that it travels to workers by its name.
     """
-    source, destination = absolute_location(source), absolute_location(destination)
     watcher = PrefectWatcher(get_run_logger(), open_progress_artifact())
     with open_executor(cluster) as executor:
-        pinned = prepare(source, destination, settings, executor, load)
-        ledger = Ledger(
-            source, destination, pinned, lambda: executor.workers, watcher.settled, forecast
-        )
-        with ledger.kept():
-            plan = plan_collection(source, destination, pinned, executor, watcher)
-            watcher.planned(plan)
-            work = (destination, pinned, executor, ledger.settled, load)
-            batches = pending_batches(plan, destination, pinned, ledger)
-            per_partition = max(1, clips_per_partition // pinned.execution.clips_per_batch)
-            suspects = annotate_partitions(batches, per_partition, *work)
-            if suspects:
-                annotate_alone(suspects, *work)
-            update_index(destination)
-            record = ledger.finish()
+        steps = prefect_steps(clips_per_partition)
+        record = compose(run, executor, watcher, steps, forecast)
     publish(record)
     return record

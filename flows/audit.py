@@ -7,7 +7,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.states import Completed, Failed, State
 from pydantic import Field
 
-from easi3r.run.collection import absolute_location
+from easi3r.run.run import absolute_location
 from easi3r.store import AuditReport
 from tasks.audit import audit_dataset, collect_garbage, rebuild_index
 

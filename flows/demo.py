@@ -13,7 +13,7 @@ from rich.console import Console
 import easi3r
 from easi3r.config import Settings
 from easi3r.evaluation import ClipScores, Truth, evaluate_clip, scores_table
-from easi3r.run.ledger import RunRecord
+from easi3r.run.run_record import RunRecord
 from easi3r.synthetic import (
     MoverSettings,
     SceneSettings,

@@ -6,10 +6,10 @@ from prefect.logging import get_run_logger
 
 from easi3r.config import Settings
 from easi3r.plan import PlanState
-from easi3r.run.collection import absolute_location
-from easi3r.run.engine import load_engine
-from easi3r.store import committed_set, quarantined_set
-from tasks.annotate import plan_collection, prepare
+from easi3r.run.collection import plan_run, prepare
+from easi3r.run.pending import Backlog
+from easi3r.run.run import Run
+from tasks.annotate import repeatable
 from tasks.cluster import Cluster, LocalDask, open_executor
 from tasks.watching import PrefectWatcher, open_progress_artifact
 
@@ -29,14 +29,13 @@ def plan(
         settings: what a run would compute and how.
         cluster: where videos are probed.
     """
-    source, destination = absolute_location(source), absolute_location(destination)
     watcher = PrefectWatcher(get_run_logger(), open_progress_artifact())
     with open_executor(cluster) as executor:
-        pinned = prepare(source, destination, settings, executor, load_engine)
-        made = plan_collection(source, destination, pinned, executor, watcher)
+        run = repeatable(prepare)(Run.of(source, destination, settings), executor)
+        made = repeatable(plan_run)(run, executor, watcher)
     watcher.planned(made)
-    state = made.state(committed_set(destination), quarantined_set(destination), pinned)
+    state = Backlog.read(made, run).state()
     figures = {**made.counts.model_dump(), **state.model_dump(), **made.reasons()}
     rows = "\n".join(f"| {name} | {figure} |" for name, figure in figures.items())
-    create_markdown_artifact(f"# {source}\n\n|  |  |\n|---|---|\n{rows}", key="plan-collection")
+    create_markdown_artifact(f"# {run.source}\n\n|  |  |\n|---|---|\n{rows}", key="plan-collection")
     return state

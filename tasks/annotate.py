@@ -1,4 +1,4 @@
-"""One Prefect task per verb, each a thin wrapper of a plain function of `easi3r`.
+"""The steps of a run as Prefect tasks, each a thin wrapper of a plain function of `easi3r`.
 
 Nothing is cached by Prefect: what is done is what the store has committed, and tasks may run
 twice. Retries of single clips are inside `easi3r`; the retries here are for the run's own steps.
@@ -14,14 +14,12 @@ from prefect.futures import PrefectFuture
 from prefect.states import State
 from prefect.utilities.annotations import quote
 
-from easi3r import plan
-from easi3r.config import Settings
 from easi3r.errors import TransientError
 from easi3r.executor import Executor
-from easi3r.plan import Plan, PlanWatcher
-from easi3r.run import collection, supervisor
-from easi3r.run.engine import EngineFactory
-from easi3r.run.supervisor import Batch
+from easi3r.run import supervisor
+from easi3r.run.collection import RunSteps
+from easi3r.run.pending import Batch
+from easi3r.run.run import Run
 from easi3r.types import ClipReport
 
 PARTITIONS_AT_ONCE = 2  # the next one fills the workers that the end of the first leaves idle
@@ -31,79 +29,47 @@ def _is_transient(_task: object, _run: object, state: State) -> bool:
     return isinstance(state.result(raise_on_failure=False), TransientError)
 
 
-verb = task(
+repeatable = task(
     cache_policy=NO_CACHE, retries=2, retry_delay_seconds=5, retry_condition_fn=_is_transient
 )
-# A supervisor that ran again would count its clips twice; the next run finds what is left.
-supervise = task(cache_policy=NO_CACHE)
+# A supervisor that ran again would count its clips twice; the next run takes what is left.
+once = task(cache_policy=NO_CACHE)
 
 
-@verb
-def prepare(
-    source: str, destination: str, settings: Settings, executor: Executor, load: EngineFactory
-) -> Settings:
-    """Check source, weights and destination; returns the settings with the weights' hash pinned."""
-    return collection.prepare(source, destination, settings, executor, load)
+def prefect_steps(clips_per_partition: int) -> RunSteps:
+    """The steps of a run as tasks, for a flow whose task runner is `PARTITION_THREADS`.
+
+    Args:
+        clips_per_partition: clips that one Prefect task supervises.
+    """
+
+    def annotate_partitions(
+        batches: Iterator[Batch],
+        run: Run,
+        executor: Executor,
+        on_report: Callable[[ClipReport], None],
+    ) -> Batch:
+        size = max(1, clips_per_partition // run.settings.execution.clips_per_batch)
+        running: deque[PrefectFuture[Batch]] = deque()
+        suspects: list[Batch] = []
+        while partition := tuple(islice(batches, size)):
+            # quote: Prefect would look through every frame number of every clip for futures.
+            future = annotate_partition.submit(quote(partition), run, executor, on_report)
+            running.append(future)
+            if len(running) == PARTITIONS_AT_ONCE:
+                suspects.append(running.popleft().result())
+        suspects += [future.result() for future in running]
+        return tuple(spec for batch in suspects for spec in batch)
+
+    return RunSteps(repeatable, once, annotate_partitions)
 
 
-@verb
-def plan_collection(
-    source: str, destination: str, settings: Settings, executor: Executor, watcher: PlanWatcher
-) -> Plan:
-    """Probe the videos, cut them into clips, and keep the plan in the dataset."""
-    return plan.plan_collection(source, destination, settings, executor, watcher)
-
-
-@supervise
+@once
 def annotate_partition(
     batches: tuple[Batch, ...],
-    destination: str,
-    settings: Settings,
+    run: Run,
     executor: Executor,
-    settle: Callable[[ClipReport], None],
-    load: EngineFactory,
+    on_report: Callable[[ClipReport], None],
 ) -> Batch:
     """Supervise the clips of one partition; returns those whose worker died though alone."""
-    return supervisor.annotate_batches(batches, destination, settings, executor, settle, load)
-
-
-@supervise
-def annotate_alone(
-    suspects: Batch,
-    destination: str,
-    settings: Settings,
-    executor: Executor,
-    settle: Callable[[ClipReport], None],
-    load: EngineFactory,
-) -> None:
-    """Run what killed workers with nothing beside it; quarantine what kills them still."""
-    supervisor.annotate_alone(suspects, destination, settings, executor, settle, load)
-
-
-def annotate_partitions(
-    batches: Iterator[Batch],
-    batches_per_partition: int,
-    destination: str,
-    settings: Settings,
-    executor: Executor,
-    settle: Callable[[ClipReport], None],
-    load: EngineFactory,
-) -> Batch:
-    """`annotate_partition` over batches as they come, `PARTITIONS_AT_ONCE` partitions at a time.
-
-    Returns:
-        Clips to `annotate_alone`.
-    """
-    running: deque[PrefectFuture[Batch]] = deque()
-    suspects: list[Batch] = []
-    while partition := tuple(islice(batches, batches_per_partition)):
-        # quote: Prefect would look through every frame number of every clip for futures.
-        running.append(
-            annotate_partition.submit(
-                quote(partition), destination, settings, executor, settle, load
-            )
-        )
-        if len(running) == PARTITIONS_AT_ONCE:
-            suspects.append(running.popleft().result())
-    suspects += [future.result() for future in running]
-    return tuple(spec for batch in suspects for spec in batch)
+    return supervisor.annotate_batches(batches, run, executor, on_report)

@@ -16,7 +16,8 @@ from prefect.artifacts import (
 
 from easi3r.plan import PartSummary, Plan
 from easi3r.run.collection import Watcher
-from easi3r.run.ledger import MOST_TROUBLES, RUNS, Ledger, RunRecord
+from easi3r.run.ledger import Ledger
+from easi3r.run.run_record import MOST_TROUBLES, RUNS, RunRecord
 from easi3r.types import ClipReport
 
 SECONDS_BETWEEN_NEWS = 10.0
@@ -69,7 +70,7 @@ class PrefectWatcher(Watcher):
                 counts.repeated_names,
             )
 
-    def settled(self, report: ClipReport, ledger: Ledger) -> None:
+    def clip_done(self, report: ClipReport, ledger: Ledger) -> None:
         """See `Watcher`."""
         progress = ledger.progress
         if report.outcome.is_trouble:

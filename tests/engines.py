@@ -44,6 +44,11 @@ class NullEngine:
     def __init__(self, settings: Settings) -> None:
         """As a factory: nothing to load."""
 
+    @staticmethod
+    def hash_of_weights(settings: Settings) -> str:
+        """As a factory: of no bytes at all."""
+        return WEIGHTS_SHA256
+
     def decode(self, spec: ClipSpec, settings: Settings) -> Frames:
         """Black frames of 16 x 16 pixels."""
         return Frames(

@@ -4,24 +4,20 @@ Exit codes: 0 if nothing failed; 1 if inputs were quarantined or failed; 2 if th
 done at all (the message names the input and the remedy); 130 if Ctrl-C ended it.
 """
 
-import signal
 import sys
-from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
-from easi3r.cli import options
+from easi3r.cli.annotate_command import annotate
 from easi3r.cli.bench_command import bench
-from easi3r.cli.consoles import answer_console
+from easi3r.cli.consoles import answer_console, error_console
 from easi3r.cli.evaluate_command import evaluate
 from easi3r.cli.plan_command import plan
 from easi3r.cli.store_commands import STORE_COMMANDS
-from easi3r.config import Settings
 from easi3r.errors import Easi3RError
 
 app = typer.Typer(
@@ -30,14 +26,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="4D annotation of video: what moves, where the camera is, where every pixel lies.",
 )
-app.command(name="plan")(plan)
-app.command(name="bench")(bench)
 app.add_typer(evaluate, name="evaluate")
-for command in STORE_COMMANDS:
+for command in (plan, annotate, bench, *STORE_COMMANDS):
     app.command()(command)
-INTERRUPTED = 128 + signal.SIGINT
-console = answer_console()
-errors = Console(stderr=True)
 
 
 def main() -> NoReturn:
@@ -45,67 +36,13 @@ def main() -> NoReturn:
     try:
         app()
     except Easi3RError as error:
-        errors.print(
+        error_console().print(
             f"[bold red]error[/] ({error.reason}) {escape(str(error))}",
             soft_wrap=True,
             highlight=False,
         )
         sys.exit(2)
     raise AssertionError("unreachable: typer exits")
-
-
-@app.command()
-def annotate(
-    source: options.Source,
-    destination: options.Destination,
-    settings: options.SettingsFile = None,
-    weights: options.Weights = None,
-    long_side: options.LongSide = None,
-    clip_frames: options.ClipFrames = None,
-    overlap_frames: options.OverlapFrames = None,
-    stride: options.Stride = None,
-    rate_hz: options.RateHz = None,
-    device: options.Device = None,
-    keep_broken: options.KeepBroken = False,
-    metrics_port: options.MetricsPort = None,
-    clip_log: options.ClipLog = None,
-) -> None:
-    """Annotate every video of SOURCE into DEST; run it again to continue."""
-    chosen = options.annotation_settings(
-        settings,
-        weights=weights,
-        long_side=long_side,
-        clip_frames=clip_frames,
-        overlap_frames=overlap_frames,
-        stride=stride,
-        rate_hz=rate_hz,
-        device=device,
-        keep_broken=keep_broken,
-    )
-    # Imported here: torch takes seconds, and the other commands do without.
-    from easi3r.cli.interrupts import interrupts_told
-    from easi3r.cli.progress_bar import TerminalProgress, totals, troubles_table
-    from easi3r.run.clip_log import logged_to
-    from easi3r.run.collection import annotate_collection
-    from easi3r.run.metrics import served
-
-    with (
-        served(metrics_port) if metrics_port else nullcontext(),
-        logged_to(clip_log) if clip_log else nullcontext(),
-        TerminalProgress(console) as watcher,
-        interrupts_told(watcher.interrupted),
-    ):
-        try:
-            record = annotate_collection(source, destination, chosen, watcher=watcher)
-        except KeyboardInterrupt:
-            console.print(
-                "interrupted: what is committed stays; the same command goes on from there"
-            )
-            raise typer.Exit(INTERRUPTED) from None
-    if record.troubles:
-        console.print(troubles_table(record))
-    console.print(totals(record), highlight=False, markup=False, soft_wrap=True)
-    raise typer.Exit(0 if record.succeeded else 1)
 
 
 @app.command()
@@ -118,7 +55,7 @@ def inspect(
     from easi3r.store import first_clips, quarantine_records
     from easi3r.store import inspect as inspect_dataset
 
-    summary = inspect_dataset(url)
+    console, summary = answer_console(), inspect_dataset(url)
     console.print(str(summary), highlight=False, markup=False)
     console.print(clips_table(first_clips(url, limit), summary.clips))
     if summary.quarantined:
@@ -136,7 +73,7 @@ def picture(
     from easi3r.viz import draw_clip
 
     draw_clip(url, clip, out)
-    console.print(out)
+    answer_console().print(out)
 
 
 @app.command()
@@ -151,7 +88,7 @@ def models(
 
     weights = list_weights() if name is None else [named_weights(name)]
     if as_json:
-        console.print_json(data=[each.model_dump(mode="json") for each in weights])
+        answer_console().print_json(data=[each.model_dump(mode="json") for each in weights])
         return
     typer.echo("\n\n".join(str(each) for each in weights))
     card = None if name is None else embedded_card(name)
@@ -164,6 +101,9 @@ def print_settings(
     schema: Annotated[bool, typer.Option("--schema", help="Ranges and meanings instead.")] = False,
 ) -> None:
     """Print the default settings, ready for `easi3r annotate --settings FILE`."""
+    from easi3r.config import Settings
+
+    console = answer_console()
     if schema:
         console.print_json(data=Settings.model_json_schema())
     else:

@@ -4,18 +4,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydantic import TypeAdapter
-from rich.console import Console
 from rich.table import Table
 
 from easi3r.cli import options
 from easi3r.cli.consoles import answer_console
-from easi3r.run.progress import Pace
 
 if TYPE_CHECKING:
     from easi3r.evaluation.speed import BenchFigures
-
-errors = Console(stderr=True)
 
 
 def bench(
@@ -31,7 +26,7 @@ def bench(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")] = False,
 ) -> None:
     """Annotate a rendered clip here, and print seconds, operations and memory of each stage."""
-    chosen = options.chosen_settings(
+    chosen = options.parse_settings(
         settings,
         {
             "model": {"weights": weights},
@@ -41,6 +36,7 @@ def bench(
         },
     )
     # Imported here: torch takes seconds, and other commands do without.
+    from easi3r.cli.progress_bar import with_lines
     from easi3r.evaluation.speed import BenchFigures, peak_memory_bytes, random_model
     from easi3r.evaluation.speed import bench as measure
     from easi3r.model import ModelConfig, load_checkpoint
@@ -53,9 +49,11 @@ def bench(
     else:
         model = load_checkpoint(chosen.model.weights, chosen.model.sha256)
         model = model.on(target, chosen.model.precision)
-    figures = measure(model, chosen, _watched(repeats + 1), before)
+    figures = measure(model, chosen, with_lines(range(repeats + 1), repeats + 1), before)
     console = answer_console()
     if as_json:
+        from pydantic import TypeAdapter
+
         console.print_json(TypeAdapter(BenchFigures).dump_json(figures).decode())
     else:
         console.print(stages_table(figures))
@@ -89,11 +87,3 @@ def _numbers(figures: "BenchFigures", seconds: float, flops: int | None) -> Iter
     yield "" if flops is None else f"{flops / 1e9:.4g}"
     yield "" if flops is None else f"{flops / 1e9 / seconds:.4g}"
     yield f"{figures.frames / seconds:.4g}"
-
-
-def _watched(total: int) -> Iterator[int]:
-    """Numbers of the attempts; tells after each how many, how fast, and the time left."""
-    pace = Pace("clips")
-    for attempt in range(total):
-        yield attempt
-        errors.print(pace.after(attempt + 1, total), highlight=False)

@@ -1,6 +1,5 @@
-"""Where commands print their answers, and show how far they are."""
+"""Where commands print: answers to standard output, news of progress and errors beside it."""
 
-from rich import progress
 from rich.console import Console
 
 WIDTH = 200  # columns, where the output is no terminal
@@ -12,12 +11,11 @@ def answer_console() -> Console:
     return console if console.is_terminal else Console(width=WIDTH)
 
 
-def status_bars(console: Console) -> progress.Progress:
-    """Bars with words before them and a field `status` behind them; gone once they are stopped."""
-    return progress.Progress(
-        progress.TextColumn("{task.description}"),
-        progress.BarColumn(),
-        progress.TextColumn("{task.fields[status]}"),
-        console=console,
-        transient=True,
-    )
+def error_console() -> Console:
+    """Standard error."""
+    return Console(stderr=True)
+
+
+def print_line(line: str) -> None:
+    """A line beside the answer, for the one who waits for it."""
+    error_console().print(line, highlight=False, markup=False, soft_wrap=True)

@@ -11,31 +11,22 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
-from rich.console import Console
 from rich.markup import escape
 
-from easi3r.cli.consoles import answer_console
-from easi3r.cli.options import chosen_settings
-from easi3r.config import Settings
-from easi3r.errors import Easi3RError, UnwritableDestinationError
-from easi3r.run.progress import Pace
+from easi3r.cli.consoles import answer_console, error_console
+from easi3r.cli.options import SettingsFile, Weights, parse_settings
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from easi3r.config import Settings
     from easi3r.evaluation.requirements import Verdict
     from easi3r.evaluation.results import ClipResult
     from easi3r.model import LoadedModel
 
 evaluate = typer.Typer(no_args_is_help=True, help="Scores beside baselines, where there is truth.")
-errors = Console(stderr=True)
 
-SettingsOption = Annotated[
-    Path | None, typer.Option("--settings", help="JSON file of settings (see `easi3r settings`).")
-]
-WeightsOption = Annotated[
-    str | None, typer.Option(help="Name, .pth, folder, URL or Hugging Face repository.")
-]
 RequireOption = Annotated[
     bool, typer.Option("--require", help="Exit 1 if a figure that must be met is not.")
 ]
@@ -43,8 +34,8 @@ RequireOption = Annotated[
 
 @evaluate.command()
 def synthetic(
-    weights: WeightsOption = None,
-    settings_file: SettingsOption = None,
+    weights: Weights = None,
+    settings_file: SettingsFile = None,
     out: Annotated[Path, typer.Option(help="Folder for videos, pictures and JSON.")] = Path(
         "out/evaluation"
     ),
@@ -54,6 +45,7 @@ def synthetic(
     require: RequireOption = False,
 ) -> None:
     """Score rendered clips that training never sees."""
+    from easi3r.cli.progress_bar import with_lines
     from easi3r.evaluation.benchmark import run_benchmark
     from easi3r.evaluation.benchmark_clips import Kind, benchmark_clips
     from easi3r.evaluation.report import figures_table, masks_table, verdicts_table
@@ -61,11 +53,11 @@ def synthetic(
     from easi3r.model import load_checkpoint
 
     console = answer_console()
-    settings = chosen_settings(settings_file, {"model": {"weights": weights}})
+    settings = parse_settings(settings_file, {"model": {"weights": weights}})
     # First, so that weights that cannot be used are told at once.
     run = _described(load_checkpoint(settings.model.weights, settings.model.sha256), settings)
     chosen = benchmark_clips(clips, frames)
-    watched = _watched(run_benchmark(chosen, settings, out / "videos", processes), len(chosen))
+    watched = with_lines(run_benchmark(chosen, settings, out / "videos", processes), len(chosen))
     found = {one.name: one for one in watched}
     results = [found[one.name] for one in chosen]
     verdicts = judge(SYNTHETIC, results)
@@ -84,8 +76,8 @@ def real(
     masks: Annotated[
         Path | None, typer.Option(help="Folder of PNGs, one a frame; 0 stands still.")
     ] = None,
-    weights: WeightsOption = None,
-    settings_file: SettingsOption = None,
+    weights: Weights = None,
+    settings_file: SettingsFile = None,
     out: Annotated[Path, typer.Option(help="Folder for pictures and JSON.")] = Path(
         "out/evaluation-real"
     ),
@@ -107,6 +99,8 @@ def real(
     `Annotations/../NAME/` beside `JPEGImages/../NAME/`, and for folders of
     `frame-*.color.png`, `.depth.png` (mm) and `.pose.txt` (camera-to-world, metres).
     """
+    from easi3r.cli.progress_bar import with_lines
+    from easi3r.errors import Easi3RError
     from easi3r.evaluation.real import score_sequence
     from easi3r.evaluation.report import figures_table, masks_table, verdicts_table
     from easi3r.evaluation.requirements import POSED_VIDEO, judge
@@ -118,7 +112,7 @@ def real(
         sequences = find_sequences(source, _intrinsics(focal_px, principal_px))
     else:
         sequences = (masked_video(source, masks),)
-    settings = chosen_settings(settings_file, {"model": {"weights": weights}})
+    settings = parse_settings(settings_file, {"model": {"weights": weights}})
     model = load_checkpoint(settings.model.weights, settings.model.sha256)
     model.network.to(select_device(settings.execution.device))
     choice = FrameChoice(frames, stride)
@@ -130,9 +124,9 @@ def real(
                 yield score_sequence(one, model, settings, choice)
             except Easi3RError as error:
                 failures[one.name] = str(error)
-                errors.print(f"[red]not scored[/red]  {one.name}: {escape(str(error))}")
+                error_console().print(f"[red]not scored[/red]  {one.name}: {escape(str(error))}")
 
-    results = list(_watched(scored(), len(sequences)))
+    results = list(with_lines(scored(), len(sequences)))
     posed = [one for one in results if one.geometry]
     verdicts = judge(POSED_VIDEO, posed) if posed else ()
     console = answer_console()
@@ -149,7 +143,9 @@ def real(
 
 def _intrinsics(
     focal_px: float | None, principal_px: tuple[float, float] | None
-) -> np.ndarray | None:
+) -> "np.ndarray | None":
+    import numpy as np
+
     if focal_px is None and principal_px is None:
         return None
     if focal_px is None or principal_px is None:
@@ -158,7 +154,7 @@ def _intrinsics(
     return np.array([[focal_px, 0, x], [0, focal_px, y], [0, 0, 1]])
 
 
-def _described(model: "LoadedModel", settings: Settings) -> dict[str, Any]:
+def _described(model: "LoadedModel", settings: "Settings") -> dict[str, Any]:
     return {
         "weights": model.name,
         "weights_sha256": model.sha256,
@@ -166,14 +162,6 @@ def _described(model: "LoadedModel", settings: Settings) -> dict[str, Any]:
         "code_version": version("easi3r"),
         "settings": settings.model_dump(mode="json"),
     }
-
-
-def _watched(results: Iterator["ClipResult"], total: int) -> Iterator["ClipResult"]:
-    """The same results; tells after each how many there are, how fast, and the time left."""
-    pace = Pace("clips")
-    for done, result in enumerate(results, start=1):
-        errors.print(f"{pace.after(done, total)}  {result.name}", highlight=False)
-        yield result
 
 
 def _write(
@@ -184,6 +172,7 @@ def _write(
     Raises:
         UnwritableDestinationError: one of them cannot be written.
     """
+    from easi3r.errors import UnwritableDestinationError
     from easi3r.evaluation.report import as_json
     from easi3r.viz import save_sheet, truth_sheet
 
@@ -201,4 +190,4 @@ def _write(
         written.append(out / f"{re.sub('[^A-Za-z0-9]+', '-', group)}.png")
         save_sheet(truth_sheet(rows, group), written[-1])
     for path in written:
-        errors.print(path, highlight=False)
+        error_console().print(path, highlight=False)

@@ -7,15 +7,15 @@ from types import FrameType
 
 
 @contextmanager
-def interrupts_told(tell: Callable[[], None]) -> Iterator[None]:
-    """The first SIGINT within the block calls `tell` and raises KeyboardInterrupt; the next kills.
+def on_first_interrupt(callback: Callable[[], None]) -> Iterator[None]:
+    """The first SIGINT in the block calls back and raises KeyboardInterrupt; the next kills.
 
     For the main thread, the only one that Python lets handle signals.
     """
 
     def stop(number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        tell()
+        callback()
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGINT, stop)

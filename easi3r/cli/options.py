@@ -1,13 +1,19 @@
-"""Settings as commands take them: a file, with the options given on the command line on top."""
+"""Options that several commands take, and the settings that they make together.
 
+Nothing here is imported but typer: `easi3r --help` waits for it.
+"""
+
+import inspect
 import json
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from easi3r.config import Settings
-from easi3r.errors import SettingsError
+if TYPE_CHECKING:
+    from easi3r.config import Settings
 
 Source = Annotated[str, typer.Argument(help="A video, folder, glob or manifest; any fsspec URL.")]
 Destination = Annotated[str, typer.Argument(metavar="DEST", help="The dataset; any fsspec URL.")]
@@ -26,66 +32,99 @@ Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 ..; default:
 KeepBroken = Annotated[
     bool, typer.Option("--keep-broken", help="Keep the frames before a stream breaks.")
 ]
-MetricsPort = Annotated[
-    int | None,
-    typer.Option(min=1, max=65535, help="Serve Prometheus metrics on this port of 127.0.0.1."),
-]
-ClipLog = Annotated[
-    Path | None, typer.Option(help="Append one line of JSON per settled clip to this file.")
-]
 
 
-def annotation_settings(
-    file: Path | None,
-    *,
-    weights: str | None,
-    long_side: int | None,
-    clip_frames: int | None,
-    overlap_frames: int | None,
-    stride: int | None,
-    rate_hz: float | None,
-    device: str | None,
-    keep_broken: bool,
-) -> Settings:
-    """The settings of a run from the options of `annotate` and `plan`, which are the same.
+@dataclass(frozen=True)
+class RunOptions:
+    """The options of every command that plans a run; None: not given."""
 
-    Raises:
-        SettingsError: as `chosen_settings`.
+    settings: SettingsFile = None
+    weights: Weights = None
+    long_side: LongSide = None
+    clip_frames: ClipFrames = None
+    overlap_frames: OverlapFrames = None
+    stride: Stride = None
+    rate_hz: RateHz = None
+    device: Device = None
+    keep_broken: KeepBroken = False
+
+    def parsed(self) -> "Settings":
+        """The settings of the file with the other options on top.
+
+        Raises:
+            SettingsError: the file is no JSON object, or a setting is out of its range.
+        """
+        broken_stream = "keep_frames_before_break" if self.keep_broken else None
+        return parse_settings(
+            self.settings,
+            {
+                "model": {"weights": self.weights},
+                "video": {"long_side_px": self.long_side, "broken_stream": broken_stream},
+                "sampling": {
+                    "clip_frames": self.clip_frames,
+                    "overlap_frames": self.overlap_frames,
+                    "frame_stride": self.stride,
+                    "rate_hz": self.rate_hz,
+                },
+                "execution": {"device": self.device},
+            },
+        )
+
+
+def takes_run_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with every field of `RunOptions` as an option, in place of `options`.
+
+    Typer reads a command's options from its signature, so this writes one.
     """
-    options: dict[str, dict[str, Any]] = {
-        "model": {"weights": weights},
-        "video": {
-            "long_side_px": long_side,
-            "broken_stream": "keep_frames_before_break" if keep_broken else None,
-        },
-        "sampling": {
-            "clip_frames": clip_frames,
-            "overlap_frames": overlap_frames,
-            "frame_stride": stride,
-            "rate_hz": rate_hz,
-        },
-        "execution": {"device": device},
-    }
-    return chosen_settings(file, options)
+    shared = [field.name for field in fields(RunOptions)]
+    hints = get_type_hints(RunOptions, include_extras=True)
+    own = dict(inspect.signature(command, eval_str=True).parameters)
+    parameters: list[inspect.Parameter] = []
+    for name, parameter in own.items():
+        if name != "options":
+            parameters.append(parameter)
+            continue
+        for field in fields(RunOptions):
+            parameters.append(
+                inspect.Parameter(
+                    field.name,
+                    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+                    default=field.default,
+                    annotation=hints[field.name],
+                )
+            )
+
+    def with_options(**values: Any) -> None:
+        options = RunOptions(**{name: values.pop(name) for name in shared})
+        command(options=options, **values)
+
+    with_options.__name__, with_options.__doc__ = command.__name__, command.__doc__
+    with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    with_options.__annotations__ = {each.name: each.annotation for each in parameters}
+    return with_options
 
 
-def chosen_settings(file: Path | None, options: dict[str, dict[str, Any]]) -> Settings:
+def parse_settings(file: Path | None, options: dict[str, dict[str, Any]]) -> "Settings":
     """Settings of a file with options on top; an option that is None was not given.
 
     Raises:
         SettingsError: the file is no JSON object, or a setting is out of its range.
     """
+    from easi3r.config import Settings
+
     values = {} if file is None else _read(file)
-    for group, given in options.items():
-        given = {name: value for name, value in given.items() if value is not None}
-        if given:
-            values[group] = {**values.get(group, {}), **given}
+    for group, chosen in options.items():
+        chosen = {name: value for name, value in chosen.items() if value is not None}
+        if chosen:
+            values[group] = {**values.get(group, {}), **chosen}
     # One clip a batch unless the file says otherwise: each is shown as soon as it is committed.
     values["execution"] = {"clips_per_batch": 1, **values.get("execution", {})}
     return Settings.parse(values)
 
 
 def _read(file: Path) -> dict[str, Any]:
+    from easi3r.errors import SettingsError
+
     try:
         values = json.loads(file.read_text())
     except (OSError, ValueError) as error:

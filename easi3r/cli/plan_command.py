@@ -1,38 +1,24 @@
 """`easi3r plan`: what a run would do, and what it would take."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from easi3r.cli import options
-from easi3r.cli.consoles import answer_console
-from easi3r.cli.plan_progress import PlanProgress, forecast_table, plan_table
-from easi3r.config import Settings
-from easi3r.executor import InProcess
-from easi3r.plan import Plan, PlanState, plan_collection
-from easi3r.run.collection import absolute_location, prepare
-from easi3r.run.engine import load_engine
-from easi3r.run.forecast import Forecast, Measurement, forecast, measure
-from easi3r.store import committed_set, quarantined_set
-from easi3r.types import ClipReport, ClipSpec, Outcome
+from easi3r.cli.consoles import answer_console, error_console
+from easi3r.cli.options import Destination, RunOptions, Source, takes_run_options
 
-console = answer_console()
-errors = Console(stderr=True)
+if TYPE_CHECKING:
+    from easi3r.plan import Plan, PlanState
+    from easi3r.run.forecast import Forecast, Measurement
+    from easi3r.run.run import Run
+    from easi3r.types import ClipReport, ClipSpec
 
 
+@takes_run_options
 def plan(
-    source: options.Source,
-    destination: options.Destination,
-    settings: options.SettingsFile = None,
-    weights: options.Weights = None,
-    long_side: options.LongSide = None,
-    clip_frames: options.ClipFrames = None,
-    overlap_frames: options.OverlapFrames = None,
-    stride: options.Stride = None,
-    rate_hz: options.RateHz = None,
-    device: options.Device = None,
-    keep_broken: options.KeepBroken = False,
+    source: Source,
+    destination: Destination,
+    options: RunOptions,
     with_forecast: Annotated[
         bool, typer.Option("--forecast", help="Forecast what the pending clips will take.")
     ] = False,
@@ -52,26 +38,25 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object, for machines.")] = False,
 ) -> None:
     """Plan every video of SOURCE under DEST, and print what `easi3r annotate` would run."""
-    chosen = options.annotation_settings(
-        settings,
-        weights=weights,
-        long_side=long_side,
-        clip_frames=clip_frames,
-        overlap_frames=overlap_frames,
-        stride=stride,
-        rate_hz=rate_hz,
-        device=device,
-        keep_broken=keep_broken,
-    )
-    made, pinned = _planned(source, destination, chosen)
-    committed, quarantined = committed_set(made.destination), quarantined_set(made.destination)
-    state = made.state(committed, quarantined, pinned)
+    from easi3r.cli.progress_bar import PlanProgress
+    from easi3r.executor import InProcess
+    from easi3r.run.collection import plan_run, prepare
+    from easi3r.run.forecast import Measurement, forecast
+    from easi3r.run.pending import Backlog
+    from easi3r.run.run import Run
+
+    executor = InProcess()
+    run = prepare(Run.of(source, destination, options.parsed()), executor)
+    with PlanProgress(error_console()) as watcher:
+        made = plan_run(run, executor, watcher)
+    backlog = Backlog.read(made, run)
+    state = backlog.state()
     expected: Forecast | None = None
     if state.pending and (with_forecast or given is not None):
         if given is None:  # one more than asked for: the first warms up and is not counted
-            sample = made.sample(committed | quarantined, pinned, sample_clips + 1)
+            sample = backlog.sample(sample_clips + 1)
         expected = forecast(
-            _measured(sample, pinned) if given is None else Measurement.given(*given),
+            _measured(sample, run) if given is None else Measurement.given(*given),
             plan_id=made.plan_id,
             clips=state.pending,
             frames=state.pending_frames,
@@ -83,29 +68,28 @@ def plan(
     raise typer.Exit(1 if troubled else 0)
 
 
-def _planned(source: str, destination: str, chosen: Settings) -> tuple[Plan, Settings]:
-    source, destination = absolute_location(source), absolute_location(destination)
-    executor = InProcess()
-    pinned = prepare(source, destination, chosen, executor, load_engine)
-    with PlanProgress(errors) as watcher:
-        return plan_collection(source, destination, pinned, executor, watcher), pinned
+def _measured(sample: "tuple[ClipSpec, ...]", run: "Run") -> "Measurement":
+    from easi3r.run.measurement import measure
+    from easi3r.types import Outcome
 
+    errors, done = error_console(), 0
 
-def _measured(sample: tuple[ClipSpec, ...], settings: Settings) -> Measurement:
-    done: list[ClipReport] = []
-
-    def watch(report: ClipReport) -> None:
-        done.append(report)
+    def show(report: "ClipReport") -> None:
+        nonlocal done
+        done += 1
         failure = "" if report.outcome is Outcome.COMMITTED else f": {report.message}"
-        line = f"measured {len(done)} of {len(sample)} clips, {report.outcome}{failure}"
+        line = f"measured {done} of {len(sample)} clips, {report.outcome}{failure}"
         errors.print(line, highlight=False, markup=False)
 
-    return measure(sample, settings, watch=watch)
+    return measure(sample, run, show)
 
 
-def _show(made: Plan, state: PlanState, expected: Forecast | None, as_json: bool) -> None:
+def _show(made: "Plan", state: "PlanState", expected: "Forecast | None", as_json: bool) -> None:
+    from easi3r.cli.tables import forecast_table, plan_table
+
+    console = answer_console()
     if as_json:
-        found = {
+        answer = {
             "plan_id": made.plan_id,
             "source": made.record.source,
             "destination": made.destination,
@@ -114,7 +98,7 @@ def _show(made: Plan, state: PlanState, expected: Forecast | None, as_json: bool
             "reasons": made.reasons(),
             "forecast": expected and expected.model_dump(),
         }
-        console.print_json(data=found)
+        console.print_json(data=answer)
         return
     console.print(plan_table(made, state))
     if expected is not None:

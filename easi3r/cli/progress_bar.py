@@ -1,29 +1,116 @@
-"""What `easi3r annotate` shows: a live bar with rate and ETA, and a table at the end."""
+"""Progress in a terminal: a live bar with rate and ETA, or lines where the output is a file."""
 
+from collections.abc import Iterable, Iterator
 from types import TracebackType
+from typing import TypeVar
 
+from rich import progress
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
-from easi3r.cli.consoles import status_bars
-from easi3r.cli.plan_progress import PlanProgress
-from easi3r.plan import PartSummary, Plan
+from easi3r.cli.consoles import print_line
+from easi3r.plan import PartSummary, Plan, PlanWatcher
 from easi3r.run.collection import Watcher
-from easi3r.run.ledger import MOST_TROUBLES, Ledger, RunRecord
+from easi3r.run.ledger import Ledger
+from easi3r.run.progress import Pace
 from easi3r.types import ClipReport, Outcome
 
+SECONDS_BETWEEN_LINES = 10.0  # of planning, where the console is no terminal
 
-class TerminalProgress(Watcher):
-    """A live bar where the console is a terminal, one line per clip where it is a file."""
+Result = TypeVar("Result")
+
+
+class LiveBar:
+    """A bar with words before it and a status behind it; lines where the console is a file.
+
+    Args:
+        description: what is done, such as `planning`.
+    """
+
+    def __init__(self, console: Console, description: str) -> None:
+        self._console = console
+        self._description = description
+        self._bars = progress.Progress(
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(),
+            progress.TextColumn("{task.fields[status]}"),
+            console=console,
+            transient=True,
+        )
+        self._bar = self._bars.add_task(description, total=None, status="")
+
+    def start(self) -> None:
+        """Show the bar; lines need no start."""
+        if self._console.is_terminal:
+            self._bars.start()
+
+    def stop(self) -> None:
+        """Take the bar away; lines stay."""
+        if self._console.is_terminal:
+            self._bars.stop()
+
+    def update(self, done: int, total: int, status: str, line: str | None) -> None:
+        """Move the bar.
+
+        Args:
+            line: printed where the console is no terminal; None: none is due.
+        """
+        self._bars.update(self._bar, completed=done, total=total, status=status)
+        if line is not None and not self._console.is_terminal:
+            self._console.print(line, highlight=False, markup=False)
+
+
+class PlanProgress(PlanWatcher):
+    """Shows how far planning is; a context, which takes its bar away at the end."""
+
+    def __init__(self, console: Console) -> None:
+        self._bar = LiveBar(console, "planning")
+        self._total = self._videos = self._clips = 0
+        self._pace = Pace("videos")
+
+    def __enter__(self) -> "PlanProgress":
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Take the bar away."""
+        self._bar.stop()
+
+    def listed(self, videos: int) -> None:
+        """See `PlanWatcher`."""
+        self._total = videos
+        self._pace = Pace("videos")
+        self._bar.update(0, videos, str(self), None)
+
+    def part_planned(self, part: PartSummary) -> None:
+        """See `PlanWatcher`."""
+        self._videos += part.videos
+        self._clips += part.clips
+        due = self._pace.is_due(SECONDS_BETWEEN_LINES) or self._videos == self._total
+        line = f"planning: {self}" if due else None
+        self._bar.update(self._videos, self._total, str(self), line)
+
+    def __str__(self) -> str:
+        return f"{self._pace.after(self._videos, self._total)}; {self._clips} clips"
+
+
+class RunProgress(Watcher):
+    """Shows how far a run is, planning first; one line per clip where the console is a file."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._bars = status_bars(console)
-        self._bar = self._bars.add_task("annotating", total=None, status="")
         self._planning = PlanProgress(console)
+        self._bar = LiveBar(console, "annotating")
 
-    def __enter__(self) -> "TerminalProgress":
+    def __enter__(self) -> "RunProgress":
         self._planning.__enter__()
         return self
 
@@ -34,8 +121,7 @@ class TerminalProgress(Watcher):
         trace: TracebackType | None,
     ) -> None:
         self._planning.stop()
-        if self._console.is_terminal:
-            self._bars.stop()
+        self._bar.stop()
 
     def interrupted(self) -> None:
         """Say what the first Ctrl-C does."""
@@ -52,8 +138,7 @@ class TerminalProgress(Watcher):
     def planned(self, plan: Plan) -> None:
         """See `Watcher`."""
         self._planning.stop()
-        if self._console.is_terminal:
-            self._bars.start()
+        self._bar.start()
         counts = plan.counts
         if counts.ignored:
             ignored = ", ".join(f"{n} {suffix}" for suffix, n in sorted(counts.ignored.items()))
@@ -65,37 +150,25 @@ class TerminalProgress(Watcher):
                 highlight=False,
             )
 
-    def settled(self, report: ClipReport, ledger: Ledger) -> None:
+    def clip_done(self, report: ClipReport, ledger: Ledger) -> None:
         """See `Watcher`."""
-        progress = ledger.progress
-        status = str(progress)
-        self._bars.update(self._bar, total=progress.total, completed=progress.done, status=status)
         if report.outcome.is_trouble:
-            self._trouble(report)
-        if not self._console.is_terminal:
-            self._console.print(status, highlight=False)
-
-    def _trouble(self, report: ClipReport) -> None:
-        self._console.print(
-            f"{report.outcome} ({report.reason}): {report.message}",
-            style="yellow" if report.outcome is Outcome.QUARANTINED else "red",
-            markup=False,
-            highlight=False,
-        )
+            self._console.print(
+                f"{report.outcome} ({report.reason}): {report.message}",
+                style="yellow" if report.outcome is Outcome.QUARANTINED else "red",
+                markup=False,
+                highlight=False,
+            )
+        status = str(ledger.progress)
+        self._bar.update(ledger.progress.done, ledger.progress.total, status, status)
 
 
-def totals(record: RunRecord) -> str:
-    """What a run did, in a line; a second one holds it against its forecast, where it had one."""
-    return "\n".join(filter(None, (str(record), record.against_forecast)))
+def with_lines(results: Iterable[Result], total: int, things: str = "clips") -> Iterator[Result]:
+    """The same results; prints after each how many there are, how fast, and the ETA.
 
-
-def troubles_table(record: RunRecord) -> Table:
-    """One row for each input without a result, `MOST_TROUBLES` at most."""
-    table = Table()
-    for heading in ("video", "id", "outcome", "why"):
-        table.add_column(heading, overflow="fold")
-    for trouble in record.troubles:
-        table.add_row(escape(trouble.video_url), trouble.subject, trouble.outcome, trouble.reason)
-    if (total := sum(record.reasons.values())) > MOST_TROUBLES:
-        table.title = f"the first {MOST_TROUBLES} of {total} inputs without a result"
-    return table
+    A result with a `name` is named in its line.
+    """
+    pace = Pace(things)
+    for done, result in enumerate(results, start=1):
+        print_line(f"{pace.after(done, total)}  {getattr(result, 'name', '')}".rstrip())
+        yield result

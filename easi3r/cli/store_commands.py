@@ -6,7 +6,7 @@ Exit codes as in `easi3r.cli.app`; `audit` exits with 1 if it found anything.
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from enum import StrEnum
@@ -14,17 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from easi3r.cli.consoles import answer_console
+from easi3r.cli.consoles import answer_console, print_line
 from easi3r.errors import SettingsError, UnwritableDestinationError
-from easi3r.run.progress import Pace
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-console = answer_console()
-errors = Console(stderr=True)
 
 Url = Annotated[str, typer.Argument(help="A dataset; any fsspec URL.")]
 Limit = Annotated[int, typer.Option(min=0, help="Rows of the table at most.")]
@@ -33,22 +29,10 @@ Yes = Annotated[bool, typer.Option("--yes", help="Do it; without, only say what 
 _LINE_SECONDS = 5.0  # between lines of progress
 
 
-class Progress:
-    """Prints how far a walk over clips is, with rate and ETA, every few seconds."""
+def _progress(what: str) -> Callable[[int, int], None]:
+    from easi3r.run.progress import paced
 
-    def __init__(self, what: str) -> None:
-        self._what = what
-        self._pace = Pace("clips")
-
-    def __call__(self, done: int, total: int) -> None:
-        """Take in that `done` of about `total` clips are done."""
-        if done and self._pace.is_due(_LINE_SECONDS):
-            _tell(f"{self._what}: {self._pace.after(done, total)}")
-
-
-def _tell(line: str) -> None:
-    """A line beside the answer, for the one who waits for it."""
-    errors.print(line, highlight=False, markup=False, soft_wrap=True)
+    return paced(print_line, what, _LINE_SECONDS)
 
 
 def audit(
@@ -81,16 +65,16 @@ def audit(
     from easi3r.store import collect_garbage, rebuild_index
 
     if gc:
-        _tell(str(collect_garbage(url, older_than, Progress("collecting"))))
+        print_line(str(collect_garbage(url, older_than, _progress("collecting"))))
     if repair_index:
-        _tell(str(rebuild_index(url)))
-    watch, planned = Progress("auditing"), planned_clips(url)
+        print_line(str(rebuild_index(url)))
+    watch, planned = _progress("auditing"), planned_clips(url)
     report = audit_dataset(url, sample, older_than, watch, planned=planned)
     if as_json:
         typer.echo(report.model_dump_json(indent=2))
     else:
         if not report.clean:
-            console.print(findings_table(report, limit))
+            answer_console().print(findings_table(report, limit))
         typer.echo(str(report))
     raise typer.Exit(0 if report.clean else 1)
 
@@ -121,11 +105,11 @@ def prune(
     for record in prune_results(url, going) if yes else going:
         count, stored_bytes = count + 1, stored_bytes + record.bytes
         shown += [record] if len(shown) < limit else []
-    console.print(results_table(shown, count))
+    answer_console().print(results_table(shown, count))
     done = "removed" if yes else "would be removed; --yes removes them"
-    console.print(f"{count} results, {stored_bytes / 1e6:.1f} MB {done}", highlight=False)
+    answer_console().print(f"{count} results, {stored_bytes / 1e6:.1f} MB {done}", highlight=False)
     if yes and has_index(url):
-        _tell(str(update_index(url)))
+        print_line(str(update_index(url)))
 
 
 def requeue(
@@ -152,15 +136,17 @@ def requeue(
     for word, ids in chosen.items():
         for _ in ids if dry_run else requeue_records(url, ids):
             count += 1
-        console.print(f"{word}: {len(ids)}", highlight=False)
-    console.print(f"{count} {'would be requeued' if dry_run else 'requeued'}", highlight=False)
+        answer_console().print(f"{word}: {len(ids)}", highlight=False)
+    answer_console().print(
+        f"{count} {'would be requeued' if dry_run else 'requeued'}", highlight=False
+    )
 
 
 def index(url: Url) -> None:
     """Bring the index up to date with the commit records; a run does this at its end."""
     from easi3r.store import update_index
 
-    console.print(str(update_index(url)), highlight=False)
+    answer_console().print(str(update_index(url)), highlight=False)
 
 
 class Format(StrEnum):
@@ -201,7 +187,7 @@ def query(
         with _writing(out):
             pq.write_table(rows, out)
     elif form is Format.TABLE:
-        console.print(rows_table(rows))
+        answer_console().print(rows_table(rows))
     else:
         text = _as_csv(rows) if form is Format.CSV else _as_json_lines(rows)
         with _writing(out):

@@ -1,4 +1,4 @@
-"""Tables for a terminal of what a dataset holds."""
+"""Tables and lines for a terminal: what a dataset holds, a plan, a forecast, a run."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,6 +7,9 @@ import pyarrow as pa
 from rich.markup import escape
 from rich.table import Table
 
+from easi3r.plan import Plan, PlanState
+from easi3r.run.forecast import Forecast, Interval
+from easi3r.run.run_record import MOST_TROUBLES, RunRecord
 from easi3r.store import AuditReport, CommitRecord, QuarantineRecord
 
 
@@ -75,6 +78,79 @@ def rows_table(rows: pa.Table) -> Table:
     for row in rows.to_pylist():
         table.add_row(*("" if value is None else escape(str(value)) for value in row.values()))
     return table
+
+
+def plan_table(plan: Plan, state: PlanState) -> Table:
+    """What the plan holds and how much of it is pending."""
+    counts = plan.counts
+    table = Table(title=f"plan {plan.plan_id} of {escape(plan.record.source)}", show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    reasons = ", ".join(f"{number} {reason}" for reason, number in plan.reasons().items())
+    ignored = ", ".join(f"{number} {suffix}" for suffix, number in counts.ignored.items())
+    for label, value in (
+        ("videos", str(counts.videos)),
+        ("clips", str(counts.clips)),
+        ("frames read", str(counts.frames)),
+        ("seconds of video", f"{counts.seconds:.1f}"),
+        ("committed already", str(state.committed)),
+        ("quarantined clips", str(state.quarantined)),
+        ("would run: clips", str(state.pending)),
+        ("would run: frames", str(state.pending_frames)),
+        ("would run: seconds of video", f"{state.pending_seconds:.1f}"),
+        ("duplicate clips", str(counts.duplicates)),
+        ("repeated names", str(counts.repeated_names)),
+        ("quarantined videos", str(counts.quarantined_videos)),
+        ("failed videos (run again)", str(counts.failed_videos)),
+        ("shots left out", str(counts.left_out_shots)),
+        ("reasons", reasons),
+        ("files ignored", ignored),
+    ):
+        if value not in ("", "0"):
+            table.add_row(label, escape(value))
+    return table
+
+
+def forecast_table(forecast: Forecast) -> Table:
+    """A forecast, each figure with its 90 % interval."""
+    measured = f"{forecast.measured_clips} clips on {forecast.device}"
+    table = Table(title=f"forecast for {forecast.clips} clips, {forecast.workers} workers")
+    table.caption = (
+        "as given, without uncertainty"
+        if forecast.device == "given"
+        else f"measured: {measured}; 90 % intervals from their spread"
+    )
+    for heading in ("", "low", "expected", "high"):
+        table.add_column(heading, justify="right" if heading else "left")
+    _add(table, "seconds per clip", forecast.per_clip_seconds)
+    _add(table, "device-hours", forecast.device_hours)
+    if forecast.cost is not None:
+        _add(table, f"cost at {forecast.price_per_hour} an hour", forecast.cost)
+    _add(table, "wall time, hours", forecast.wall_seconds.times(1 / 3600))
+    _add(table, "GB stored", forecast.bytes.times(1e-9))
+    _add(table, "objects stored", forecast.objects)
+    return table
+
+
+def totals(record: RunRecord) -> str:
+    """What a run did, in a line; a second one holds it against its forecast, where it had one."""
+    return "\n".join(filter(None, (str(record), record.against_forecast)))
+
+
+def troubles_table(record: RunRecord) -> Table:
+    """One row for each input without a result, `MOST_TROUBLES` at most."""
+    table = Table()
+    for heading in ("video", "id", "outcome", "why"):
+        table.add_column(heading, overflow="fold")
+    for trouble in record.troubles:
+        table.add_row(escape(trouble.video_url), trouble.subject, trouble.outcome, trouble.reason)
+    if (total := sum(record.reasons.values())) > MOST_TROUBLES:
+        table.title = f"the first {MOST_TROUBLES} of {total} inputs without a result"
+    return table
+
+
+def _add(table: Table, label: str, interval: Interval) -> None:
+    table.add_row(label, *(f"{value:,.4g}" for value in interval.model_dump().values()))
 
 
 def _title(what: str, total: int, shown: int) -> str:

@@ -16,7 +16,7 @@ from torch import Tensor
 from easi3r.config import Precision, WeightDefaults
 from easi3r.errors import CheckpointError, SettingsError
 from easi3r.model.catalogue import defaults_of, licence_of
-from easi3r.model.locations import WeightFiles, file_sha256, local_files
+from easi3r.model.locations import WeightFiles, checked_sha256, local_files
 from easi3r.model.network import DUSt3R
 from easi3r.model.network_config import ModelConfig
 from easi3r.model.precision import defaults_on
@@ -85,10 +85,7 @@ def load_checkpoint(location: str, sha256: str | None = None) -> LoadedModel:
         StorageUnavailableError: the network or the server failed; try again.
     """
     with local_files(location) as files:
-        found = file_sha256(files.weights)
-        if sha256 is not None and found != sha256.lower():
-            problem = f"the weights' SHA-256 is {found}, not {sha256}"
-            raise CheckpointError(location, problem, "Correct the hash or fetch the weights again")
+        actual = checked_sha256(location, files, sha256)
         recommended = None
         if files.config is None:
             config, licence, state = _read_pickle(location, files)
@@ -98,7 +95,7 @@ def load_checkpoint(location: str, sha256: str | None = None) -> LoadedModel:
             recommended = _read_defaults(location, files.weights)
     network = _build(location, config, state)
     recommended = recommended or defaults_of(config)
-    return LoadedModel(network, config, files.name, found, licence, recommended)
+    return LoadedModel(network, config, files.name, actual, licence, recommended)
 
 
 def save_checkpoint(

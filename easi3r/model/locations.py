@@ -97,6 +97,38 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def weights_sha256(location: str, expected: str | None = None) -> str:
+    """SHA-256, hex, of the weights at a location; see `load_checkpoint` for its forms.
+
+    Raises:
+        CheckpointError: nothing usable is there, or its hash is not the expected one.
+        StorageUnavailableError: the network or the server failed; try again.
+    """
+    with local_files(location) as files:
+        return checked_sha256(location, files, expected)
+
+
+def checked_sha256(location: str, files: WeightFiles, expected: str | None) -> str:
+    """SHA-256, hex, of a checkpoint's weights.
+
+    Args:
+        location: what an error is about.
+        expected: what it must be; None: anything.
+
+    Raises:
+        CheckpointError: it is another, or the file cannot be read.
+    """
+    try:
+        sha256 = file_sha256(files.weights)
+    except OSError as error:
+        problem = f"{files.weights} cannot be read ({error})"
+        raise CheckpointError(location, problem, "Give a file that can be read") from error
+    if expected is not None and sha256 != expected.lower():
+        problem = f"the weights' SHA-256 is {sha256}, not {expected}"
+        raise CheckpointError(location, problem, "Correct the hash or fetch the weights again")
+    return sha256
+
+
 def files_on_disk(path: Path) -> WeightFiles:
     """A folder as on Hugging Face, a `.pth`, or a `.safetensors` with its config beside it.
 

@@ -1,112 +1,157 @@
-"""A whole collection: plan, annotate; one true result or one recorded reason each.
+"""A whole collection: one result, or one recorded reason, for every clip. Start reading here.
 
-What a supervisor runs, over any `Executor`: in this process here, on Dask under `tasks/`. Only
-specs and reports cross an executor; data goes through the store.
+`annotate_collection` is the composition of a run, written once: the command line calls its steps as
+they are, the flow as Prefect tasks (`RunSteps`). It runs over any `Executor`: this process, or Dask
+under `tasks/`. Only specs and reports cross an executor; data goes through the store.
 """
 
-import os
-from functools import partial
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import islice
+from typing import ParamSpec, Protocol, TypeVar, runtime_checkable
 
-from easi3r.config import Settings
 from easi3r.errors import WorkerLostError
 from easi3r.executor import Executor, InProcess
 from easi3r.plan import Plan, PlanWatcher, plan_collection
-from easi3r.run.engine import EngineFactory, load_engine
 from easi3r.run.forecast import Forecast
-from easi3r.run.ledger import Ledger, RunRecord
-from easi3r.run.supervisor import annotate_alone, annotate_batches, pending_batches
+from easi3r.run.ledger import Ledger
+from easi3r.run.pending import (
+    Backlog,
+    Batch,
+    clear_quarantine_of_committed,
+    report_of_quarantined,
+)
+from easi3r.run.run import Run
+from easi3r.run.run_record import RunRecord
+from easi3r.run.supervisor import annotate_alone, annotate_batches
 from easi3r.store import prepare_dataset, update_index
 from easi3r.types import ClipReport
 from easi3r.video import scan_source
 
+Arguments = ParamSpec("Arguments")
+Answer = TypeVar("Answer")
+
+
+@runtime_checkable
+class Wrapper(Protocol):
+    """Turns a step into another callable of the same arguments and answer."""
+
+    def __call__(self, step: Callable[Arguments, Answer], /) -> Callable[Arguments, Answer]: ...
+
+
+def as_it_is(step: Callable[Arguments, Answer]) -> Callable[Arguments, Answer]:
+    """The `Wrapper` of a run without Prefect."""
+    return step
+
+
+@dataclass(frozen=True)
+class RunSteps:
+    """How the steps of a run are called: as plain functions here, as Prefect tasks in the flow.
+
+    Attributes:
+        repeatable: wraps a step that may be called again after a transient failure.
+        once: wraps a step that may not, since it counts clips.
+        annotate_batches: as `easi3r.run.supervisor.annotate_batches`.
+    """
+
+    repeatable: Wrapper = as_it_is
+    once: Wrapper = as_it_is
+    annotate_batches: Callable[
+        [Iterator[Batch], Run, Executor, Callable[[ClipReport], None]], Batch
+    ] = annotate_batches
+
 
 class Watcher(PlanWatcher):
-    """Told of a run's progress as it happens; this one ignores it, subclasses show it."""
+    """Callbacks of a run's progress; these ignore it, subclasses show it."""
 
     def planned(self, plan: Plan) -> None:
         """The plan is there; annotation begins."""
 
-    def settled(self, report: ClipReport, ledger: Ledger) -> None:
+    def clip_done(self, report: ClipReport, ledger: Ledger) -> None:
         """One more clip was committed, skipped, quarantined or given up; one call at a time."""
 
 
 def annotate_collection(
-    source: str,
-    destination: str,
-    settings: Settings,
+    run: Run,
     executor: Executor | None = None,
     watcher: Watcher | None = None,
-    load: EngineFactory = load_engine,
+    steps: RunSteps = RunSteps(),
     forecast: Forecast | None = None,
 ) -> RunRecord:
     """Annotate every video of a source into a dataset; run it again to continue.
 
     Args:
-        source: a video, a folder, a glob or a manifest, on any fsspec URL.
-        destination: the dataset, on any fsspec URL; created if need be.
-        executor: where to run; None: this process.
-        watcher: told of progress; None: nobody.
-        load: the engine of the workers.
-        forecast: kept in the run's record beside what it really took.
+        run: what, where to and how; the dataset is created if need be.
+        executor: where; None: this process.
+        watcher: callbacks of progress.
+        steps: how the steps are called.
+        forecast: stored in the run's record beside what the run really took.
 
     Raises:
         SourceError, UnreadableURLError: the source cannot be listed.
         CheckpointError, SettingsError, UnwritableDestinationError: nothing could be run.
-        ClusterLostError: what the work runs on went away.
+        ClusterLostError: the cluster went away.
     """
-    executor = executor or InProcess()
-    watcher = watcher or Watcher()
-    source, destination = absolute_location(source), absolute_location(destination)
-    settings = prepare(source, destination, settings, executor, load)
-    ledger = Ledger(
-        source, destination, settings, lambda: executor.workers, watcher.settled, forecast
-    )
-    with ledger.kept():
-        plan = plan_collection(source, destination, settings, executor, watcher)
+    executor, watcher = executor or InProcess(), watcher or Watcher()
+    run = steps.repeatable(prepare)(run, executor)
+    ledger = Ledger(run, lambda: executor.workers, watcher.clip_done, forecast)
+    with ledger.record_on_error():
+        plan = steps.repeatable(plan_run)(run, executor, watcher)
         watcher.planned(plan)
-        batches = pending_batches(plan, destination, settings, ledger)
-        suspects = annotate_batches(batches, destination, settings, executor, ledger.settled, load)
-        annotate_alone(suspects, destination, settings, executor, ledger.settled, load)
-        update_index(destination)
+        backlog = Backlog.read(plan, run)
+        clear_quarantine_of_committed(backlog)
+        batches = begin(ledger, backlog)
+        suspects = steps.annotate_batches(batches, run, executor, ledger.add)
+        if suspects:
+            steps.once(annotate_alone)(suspects, run, executor, ledger.add)
+        steps.repeatable(update_index)(run.destination)
         return ledger.finish()
 
 
-def absolute_location(location: str) -> str:
-    """A URL as it is; a local path made absolute, so that it means the same in every process."""
-    if "://" in location or "::" in location:
-        return location
-    absolute = os.path.abspath(location)
-    return f"{absolute}/" if location.endswith("/") else absolute
+def prepare(run: Run, executor: Executor) -> Run:
+    """Check source, weights and destination; the run with the weights' hash pinned.
 
-
-def prepare(
-    source: str, destination: str, settings: Settings, executor: Executor, load: EngineFactory
-) -> Settings:
-    """Check the source, weights and destination; settings with the weights' hash pinned.
-
-    One worker loads the weights and says what they are, so that the supervisor needs no network;
-    pinning makes every worker of the run use the same bytes or none.
+    A worker reads the hash, since the supervisor's machine may have no weights.
 
     Raises:
         SourceError, UnreadableURLError: the source cannot be listed.
         CheckpointError, SettingsError: the weights cannot be used.
         UnwritableDestinationError, NotADatasetError: the destination cannot be used.
     """
-    list(islice(scan_source(source), 1))  # a mistyped source leaves no dataset behind
-    ((_, found),) = executor.map(partial(weights_sha256, load=load), [settings])
-    if isinstance(found, WorkerLostError):
-        raise found.about(settings.model.weights)
-    pinned = settings.model.model_copy(update={"sha256": found})
-    settings = settings.model_copy(update={"model": pinned})
-    prepare_dataset(destination, settings.model_dump_json())
-    return settings
+    list(islice(scan_source(run.source), 1))  # a mistyped source leaves no dataset behind
+    ((_, answer),) = executor.map(run.load.hash_of_weights, [run.settings])
+    if isinstance(answer, WorkerLostError):
+        raise answer.about(run.settings.model.weights)
+    pinned = run.with_weights(answer)
+    prepare_dataset(pinned.destination, pinned.settings.model_dump_json())
+    return pinned
 
 
-def weights_sha256(settings: Settings, load: EngineFactory) -> str:
-    """The hash of the weights that an engine of these settings uses, where this runs.
+def plan_run(run: Run, executor: Executor, watcher: PlanWatcher) -> Plan:
+    """Probe the videos, cut them into clips, and keep the plan in the dataset.
 
     Raises:
-        CheckpointError, SettingsError: there can be no such engine.
+        As `easi3r.plan.plan_collection`.
     """
-    return load(settings).weights_sha256
+    return plan_collection(run.source, run.destination, run.settings, executor, watcher)
+
+
+def begin(ledger: Ledger, backlog: Backlog) -> Iterator[Batch]:
+    """Count what needs no annotation; the batches to annotate.
+
+    Clips that an earlier run quarantined are counted as the batches around them are taken.
+    """
+    state = backlog.state()
+    ledger.set_plan(backlog.plan.plan_id, state.clips, backlog.plan.counts.problems)
+    ledger.add_skipped(state.committed)
+    for report in backlog.plan.problems():
+        ledger.add(report)
+    return _count_quarantined(ledger, backlog)
+
+
+def _count_quarantined(ledger: Ledger, backlog: Backlog) -> Iterator[Batch]:
+    for pending, quarantined in backlog.batches():
+        for spec in quarantined:
+            ledger.add(report_of_quarantined(spec))
+        if pending:
+            yield pending

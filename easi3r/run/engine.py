@@ -4,7 +4,6 @@ A worker needs nothing else of a network, and nothing of torch: tests run batche
 compute nothing, at a scale no network would allow. So torch is imported when an engine is loaded.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -50,7 +49,26 @@ class Engine(Protocol):
         ...
 
 
-EngineFactory = Callable[[Settings], Engine]
+@runtime_checkable
+class EngineFactory(Protocol):
+    """Loads engines in workers; pickled by its name, so a module-level object or a class."""
+
+    def __call__(self, settings: Settings, /) -> Engine:
+        """The engine of these settings, loaded once per process.
+
+        Raises:
+            CheckpointError: the weights cannot be used.
+            SettingsError: there is no such device here.
+        """
+        ...
+
+    def hash_of_weights(self, settings: Settings, /) -> str:
+        """SHA-256, hex, of the weights of these settings, without loading an engine.
+
+        Raises:
+            CheckpointError: the weights are missing, or of another hash than the settings'.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -82,15 +100,23 @@ class ModelEngine:
         return annotate_decoded(spec, frames, self.model, settings)
 
 
-def load_engine(settings: Settings) -> Engine:
-    """The method of this project with the weights of the settings; loaded once per process.
+@dataclass(frozen=True)
+class NetworkLoader:
+    """The `EngineFactory` of this project: engines are `ModelEngine`s."""
 
-    Raises:
-        CheckpointError: the weights cannot be used.
-        SettingsError: there is no such device here.
-    """
-    model, device = settings.model, settings.execution.device
-    return warm_engine(model.weights, model.sha256, device, model.precision)
+    def __call__(self, settings: Settings) -> Engine:
+        """See `EngineFactory`."""
+        model, device = settings.model, settings.execution.device
+        return warm_engine(model.weights, model.sha256, device, model.precision)
+
+    def hash_of_weights(self, settings: Settings) -> str:
+        """See `EngineFactory`; needs no torch."""
+        from easi3r.model.locations import weights_sha256
+
+        return weights_sha256(settings.model.weights, settings.model.sha256)
+
+
+load_engine = NetworkLoader()
 
 
 @lru_cache(maxsize=1)

@@ -1,7 +1,7 @@
 """What a run will cost before it is paid for: device-hours, money, bytes, objects and time.
 
-A sample of the plan's clips is really annotated on this machine (`measure`), or figures are given
-(`Measurement.given`); `forecast` extends them to the clips that are pending.
+`measure` annotates a sample of the plan's clips on this machine (`easi3r.run.measurement`), or the
+user gives figures (`Measurement.given`); `forecast` extends them to the pending clips.
 
 Intervals are 90 % prediction intervals for the mean of the pending clips, from the spread of the
 sample: mean +- t * s * sqrt(1/n + 1/N), Student's t with n - 1 degrees of freedom, s the sample's
@@ -11,23 +11,13 @@ machine like this one; they do not know that another machine is faster.
 
 import math
 import statistics
-import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from easi3r.config import Settings
-from easi3r.errors import SettingsError
-from easi3r.run.engine import EngineFactory, load_engine
-from easi3r.run.worker import annotate_batch
-from easi3r.store import open_dataset, prepare_dataset
-from easi3r.types import ClipReport, ClipSpec, Outcome
-
 CONFIDENCE = 0.9
 SECONDS_PER_HOUR = 3600.0
-_COMMIT_RECORDS = 1  # objects of a clip beside those it names
 
 
 class _Frozen(BaseModel):
@@ -157,48 +147,4 @@ def forecast(
         objects=per_objects.times(float(clips)),
         wall_seconds=per_clip.times(float(math.ceil(clips / workers))),
         cost=None if price_per_hour is None else device_hours.times(price_per_hour),
-    )
-
-
-def measure(
-    specs: Sequence[ClipSpec],
-    settings: Settings,
-    load: EngineFactory = load_engine,
-    watch: Callable[[ClipReport], None] = lambda report: None,
-) -> Measurement:
-    """Annotate some clips here, into a dataset that is deleted afterwards, and time each.
-
-    The first clip warms the engine up (loading, compiling, caches) and is not counted, unless it
-    is the only one. Clips that cannot be annotated are left out of the figures. Clips run one
-    after the other on a local disk: a run that overlaps decoding, computing and writing takes less,
-    one that writes to a slow store may take more.
-
-    Args:
-        specs: spread over the plan (`Plan.sample`), so that they stand for it.
-        watch: told of each clip as it is done.
-
-    Raises:
-        SettingsError: none of the clips can be annotated; the message says why.
-        CheckpointError: the weights cannot be used.
-    """
-    seconds: list[float] = []
-    last: ClipReport | None = None
-    with tempfile.TemporaryDirectory(prefix="easi3r-forecast-") as folder:
-        prepare_dataset(folder, settings.model_dump_json())
-        for spec in specs:
-            start = time.perf_counter()
-            (last,) = annotate_batch((spec,), folder, settings, load)
-            watch(last)
-            if last.outcome is Outcome.COMMITTED:
-                seconds.append(time.perf_counter() - start)
-        records = open_dataset(folder).results
-    if not seconds:
-        why = "no clip is pending" if last is None else f"{last.reason}: {last.message}"
-        remedy = "Give figures instead (--given SECONDS BYTES OBJECTS), or measure more clips"
-        raise SettingsError("forecast", f"no clip could be measured ({why})", remedy)
-    return Measurement(
-        seconds=tuple(seconds[1:] or seconds),
-        bytes=tuple(float(record.bytes) for record in records),
-        objects=tuple(float(len(record.objects) + _COMMIT_RECORDS) for record in records),
-        device=records[0].device,
     )

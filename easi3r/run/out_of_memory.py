@@ -1,4 +1,4 @@
-"""What decides how much memory a clip takes, and how it is made to fit into a small device."""
+"""Out of memory on the device: the sizes of a clip to try, one after the other, until one fits."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -35,12 +35,7 @@ class ClipSize:
             short_side_px=short,
         )
 
-    def halved(self) -> "ClipSize | None":
-        """The next smaller size: fewer pairs, then a smaller window, then smaller frames.
-
-        In this order because the first costs time, the second accuracy and the third detail. None
-        where nothing is left to halve.
-        """
+    def _halved(self) -> "ClipSize | None":
         if self.pairs_per_batch > 1:
             return replace(self, pairs_per_batch=self.pairs_per_batch // 2)
         if self.window is not None and self.window > 1:
@@ -70,3 +65,15 @@ class ClipSize:
         ]:
             if was != done:
                 yield group, name, was, done
+
+
+def sizes_to_try(size: ClipSize) -> Iterator[ClipSize]:
+    """A size, and every smaller one: fewer pairs, then a smaller window, then smaller frames.
+
+    In this order because the first costs time, the second accuracy and the third detail. It ends
+    where nothing is left to halve.
+    """
+    smaller: ClipSize | None = size
+    while smaller is not None:
+        yield smaller
+        smaller = smaller._halved()

@@ -112,3 +112,24 @@ class Pace:
         number, unit = (rate, "s") if rate >= 1 else (60 * rate, "min")
         left = timedelta(seconds=round((total - done) / rate)) if rate else "unknown"
         return f"{done}/{total} {self._things}, {number:.1f} {self._things}/{unit}, ETA {left}"
+
+
+def paced(
+    tell: Callable[[str], None], what: str, every_seconds: float
+) -> Callable[[int, int], None]:
+    """A callback for a walk over clips, which tells now and then how far it is.
+
+    Args:
+        tell: prints or logs a line.
+        what: is done, such as `auditing`.
+
+    Returns:
+        A function of how many clips are done, and of how many there are about.
+    """
+    pace = Pace("clips")
+
+    def progress(done: int, total: int) -> None:
+        if done and pace.is_due(every_seconds):
+            tell(f"{what}: {pace.after(done, total)}")
+
+    return progress

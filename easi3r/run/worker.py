@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from functools import cache
 from threading import Event
 from typing import TypeVar
 
@@ -27,16 +27,16 @@ from easi3r.errors import (
 from easi3r.retries import with_backoff
 from easi3r.run import metrics
 from easi3r.run.clip_log import log_clip
-from easi3r.run.engine import Engine, EngineFactory, load_engine
-from easi3r.run.out_of_memory import ClipSize
+from easi3r.run.engine import Engine
+from easi3r.run.out_of_memory import ClipSize, sizes_to_try
 from easi3r.run.overlap import overlapped
+from easi3r.run.run import Run
 from easi3r.run.storage_pauses import StoragePatience
 from easi3r.store import (
     is_committed,
     open_dataset,
     quarantine,
     quarantine_record,
-    result_id,
     result_name,
     write_clip,
 )
@@ -55,20 +55,12 @@ RUN_ERRORS = (CheckpointError, NotADatasetError, SettingsError, UnwritableDestin
 CLIPS_AHEAD = 1
 
 
-def annotate_batch(
-    specs: Sequence[ClipSpec],
-    destination: str,
-    settings: Settings,
-    load: EngineFactory = load_engine,
-) -> tuple[ClipReport, ...]:
+def annotate_batch(specs: Sequence[ClipSpec], run: Run) -> tuple[ClipReport, ...]:
     """Annotate and commit some clips with one warm engine; skips those already committed.
 
     While one clip is computed the next is decoded and the last one written. Each of the three is
     tried again by itself: a result is not computed twice because storage failed. A store that
     refuses for now, or is full, pauses the batch for `execution.storage_patience_seconds`.
-
-    Args:
-        load: a module-level function, so that it travels to a worker by its name.
 
     Returns:
         The reports in the order of `specs`.
@@ -78,19 +70,17 @@ def annotate_batch(
             run, not a clip; so are transient errors that keep the weights from loading or the
             dataset from being opened.
     """
-    ended = Event()
-    patience = StoragePatience(
-        destination, settings.execution.storage_patience_seconds, wait=ended.wait
-    )
+    ended, execution = Event(), run.settings.execution
+    patience = StoragePatience(run.destination, execution.storage_patience_seconds, wait=ended.wait)
     # It must be seen from here too, before anything is written.
-    patience.call(lambda: open_dataset(destination))
-    engine = with_backoff(lambda: load(settings), settings.execution.attempts)
-    batch = _Batch(destination, settings, engine, patience)
+    patience.call(lambda: open_dataset(run.destination))
+    engine = with_backoff(lambda: run.load(run.settings), execution.attempts)
+    batch = _Batch(run.with_weights(engine.weights_sha256), engine, patience)
     clips = overlapped(
         specs, batch.decode, batch.compute, batch.write, depth=CLIPS_AHEAD, ended=ended
     )
     with closing(clips):
-        return tuple(batch.settle(spec, answer) for spec, answer in clips)
+        return tuple(batch.report(spec, answer) for spec, answer in clips)
 
 
 @dataclass(frozen=True)
@@ -112,8 +102,8 @@ class _Computed:
 
 
 @dataclass(frozen=True)
-class _Settled:
-    """The report of a clip, and what only the log and the metrics tell beyond it."""
+class _TimedReport:
+    """The report of a clip, and the seconds of its stages for the log and the metrics."""
 
     report: ClipReport
     seconds_by_stage: Mapping[str, float] = field(default_factory=dict)
@@ -129,22 +119,18 @@ class _Batch:
         content: fingerprint and bytes of a video, read once a batch and not once a clip.
     """
 
-    destination: str
-    settings: Settings
+    run: Run
     engine: Engine
     patience: StoragePatience
     fitting_pairs: dict[tuple[int, ...], int] = field(default_factory=dict)
     content: Callable[[str], tuple[str, int]] = field(default_factory=lambda: cache(hash_content))
 
-    def result_id(self, spec: ClipSpec) -> str:
-        return result_id(spec.clip_id, self.engine.weights_sha256, self.settings.digest)
-
     def decode(self, spec: ClipSpec) -> _Decoded | None:
         """Frames of a clip whose video is still the one that was planned."""
-        start, result = time.perf_counter(), self.result_id(spec)
-        if self._of_store(lambda: is_committed(self.destination, spec.clip_id, result)):
+        start, result = time.perf_counter(), self.run.result_id(spec.clip_id)
+        if self._of_store(lambda: is_committed(self.run.destination, spec.clip_id, result)):
             return None
-        frames = self._read(spec, self.settings)
+        frames = self._read(spec, self.run.settings)
         return _Decoded(frames, start, time.perf_counter() - start)
 
     def _read(self, spec: ClipSpec, settings: Settings) -> Frames:
@@ -167,43 +153,52 @@ class _Batch:
         return _Computed(replace(annotation, seconds_by_stage=stages), decoded.start, seconds)
 
     def _annotate(self, spec: ClipSpec, frames: Frames) -> ClipAnnotation:
-        """The annotation, of a size that fits into the device, under the result id asked for."""
-        asked, shape = ClipSize.of(self.settings, frames), frames.images.shape
-        pairs = self.fitting_pairs.get(shape, asked.pairs_per_batch)
-        size = replace(asked, pairs_per_batch=pairs)
-        while True:
-            chosen = size.settings(self.settings, asked)
-            annotate = partial(self.engine.annotate, spec, frames, chosen)
-            try:
-                annotation = with_backoff(annotate, self.settings.execution.attempts)
-                break
-            except OutOfMemoryError as error:
-                smaller = size.halved()
-                if smaller is None:
-                    raise
-                steps = ", ".join(smaller.degraded_from(size))
-                _LOGGER.warning("clip %s: %s Again with %s", spec.clip_id, error, steps)
-                size = smaller
-            if size.long_side_px != asked.long_side_px:
-                frames = self._read(spec, size.settings(self.settings, asked))
-        self.fitting_pairs[shape] = size.pairs_per_batch
-        provenance = replace(annotation.provenance, settings_digest=self.settings.digest)
-        degraded = size.degraded_from(asked)
-        return replace(annotation, degraded=degraded, provenance=provenance)
+        """The annotation of a size that fits into the device, under the result id of the run.
 
-    def write(self, spec: ClipSpec, computed: _Computed | None) -> _Settled:
+        Raises:
+            OutOfMemoryError: not even the smallest size fits.
+        """
+        settings, shape = self.run.settings, frames.images.shape
+        full = ClipSize.of(settings, frames)
+        pairs = self.fitting_pairs.get(shape, full.pairs_per_batch)
+        tried, shortage = full, None
+        for size in sizes_to_try(replace(full, pairs_per_batch=pairs)):
+            if shortage is not None:
+                steps = ", ".join(size.degraded_from(tried))
+                _LOGGER.warning("clip %s: %s Again with %s", spec.clip_id, shortage, steps)
+            chosen = size.settings(settings, full)
+            if size.long_side_px != tried.long_side_px:
+                frames = self._read(spec, chosen)
+            try:
+                annotation = self._try(spec, frames, chosen)
+            except OutOfMemoryError as error:
+                tried, shortage = size, error
+                continue
+            self.fitting_pairs[shape] = size.pairs_per_batch
+            provenance = replace(annotation.provenance, settings_digest=settings.digest)
+            degraded = size.degraded_from(full)
+            return replace(annotation, degraded=degraded, provenance=provenance)
+        assert shortage is not None  # there is always one size to try
+        raise shortage
+
+    def _try(self, spec: ClipSpec, frames: Frames, settings: Settings) -> ClipAnnotation:
+        return with_backoff(
+            lambda: self.engine.annotate(spec, frames, settings), settings.execution.attempts
+        )
+
+    def write(self, spec: ClipSpec, computed: _Computed | None) -> _TimedReport:
         """The annotation, committed; only this is tried again where storage fails."""
         if computed is None:
-            return _Settled(_report(spec, Outcome.SKIPPED, "already_committed"))
+            return _TimedReport(ClipReport.of(spec, Outcome.SKIPPED, "already_committed"))
         start, annotation = time.perf_counter(), computed.annotation
         written = self._of_store(
-            lambda: write_clip(self.destination, annotation, self.settings.store)
+            lambda: write_clip(self.run.destination, annotation, self.run.settings.store)
         )
         now = time.perf_counter()
-        report = _report(spec, Outcome.SKIPPED, "already_committed")
+        report = ClipReport.of(spec, Outcome.SKIPPED, "already_committed")
         if written.created:
             report = replace(
-                _report(spec, Outcome.COMMITTED),
+                ClipReport.of(spec, Outcome.COMMITTED),
                 frames=len(annotation),
                 bytes_written=written.record.bytes,
                 degraded=annotation.degraded,
@@ -211,55 +206,53 @@ class _Batch:
         report = replace(
             report, seconds=now - computed.start, engine_seconds=computed.engine_seconds
         )
-        return _Settled(report, {**annotation.seconds_by_stage, "write": now - start})
+        return _TimedReport(report, {**annotation.seconds_by_stage, "write": now - start})
 
-    def settle(self, spec: ClipSpec, answer: _Settled | Exception) -> ClipReport:
-        """The report of a clip, counted and logged; an error of the run is raised."""
-        settled = answer
-        if isinstance(settled, Exception):
-            settled = _Settled(self._report_of(spec, settled))
-        metrics.count(settled.report, settled.seconds_by_stage)
-        log_clip(settled.report, self.result_id(spec), self.engine.device, settled.seconds_by_stage)
-        return settled.report
+    def report(self, spec: ClipSpec, answer: _TimedReport | Exception) -> ClipReport:
+        """The report of a clip, counted and logged.
 
-    def _report_of(self, spec: ClipSpec, error: Exception) -> ClipReport:
+        Raises:
+            CheckpointError, NotADatasetError, SettingsError, UnwritableDestinationError: `answer`
+                is an error of the run.
+        """
+        if isinstance(answer, Exception):
+            answer = _TimedReport(self._report_error(spec, answer))
+        metrics.count(answer.report, answer.seconds_by_stage)
+        result = self.run.result_id(spec.clip_id)
+        log_clip(answer.report, result, self.engine.device, answer.seconds_by_stage)
+        return answer.report
+
+    def _report_error(self, spec: ClipSpec, error: Exception) -> ClipReport:
+        """Failed for a transient error, quarantined for a permanent one."""
         if isinstance(error, RUN_ERRORS):
             raise error
         if isinstance(error, TransientError) and not isinstance(error, OutOfMemoryError):
-            return _report(spec, Outcome.FAILED, error.reason, str(error))
-        result, device = self.result_id(spec), self.engine.device
+            return ClipReport.of(spec, Outcome.FAILED, error.reason, str(error))
+        device = self.engine.device
         try:
-            return self._of_store(
-                lambda: quarantine_clip(spec, result, self.destination, error, device)
-            )
+            return self._of_store(lambda: quarantine_clip(spec, self.run, error, device))
         except TransientError as refused:  # failed clips are run again: nothing is lost
-            message = f"{error} (and its quarantine record could not be kept: {refused})"
-            return _report(spec, Outcome.FAILED, refused.reason, message)
+            message = f"{error} (and its quarantine record could not be written: {refused})"
+            return ClipReport.of(spec, Outcome.FAILED, refused.reason, message)
 
-    def _of_store(self, run: Callable[[], Answer]) -> Answer:
+    def _of_store(self, call: Callable[[], Answer]) -> Answer:
         """What the destination gives, waited for if need be; its refusal is every clip's."""
         try:
-            return self.patience.call(run)
+            return self.patience.call(call)
         except UnreadableURLError as error:
             raise UnwritableDestinationError(error.subject, error.problem, error.remedy) from error
 
 
 def quarantine_clip(
-    spec: ClipSpec, result_id: str, destination: str, error: BaseException, device: str = "unknown"
+    spec: ClipSpec, run: Run, error: BaseException, device: str = "unknown"
 ) -> ClipReport:
-    """Record why a clip has no such result; other weights or settings may still give one."""
+    """Record why a clip has no result of a run; other weights or settings may still give one."""
     record = quarantine_record(
-        result_name(spec.clip_id, result_id),
+        result_name(spec.clip_id, run.result_id(spec.clip_id)),
         spec.video_url,
         error,
         video_fingerprint=spec.video_fingerprint,
         device=device,
     )
-    quarantine(destination, record)
-    return _report(spec, Outcome.QUARANTINED, record.reason, record.message)
-
-
-def _report(
-    spec: ClipSpec, outcome: Outcome, reason: str | None = None, message: str | None = None
-) -> ClipReport:
-    return ClipReport(spec.clip_id, spec.video_url, outcome, reason, message)
+    quarantine(run.destination, record)
+    return ClipReport.of(spec, Outcome.QUARANTINED, record.reason, record.message)

@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 
 from easi3r.config import Settings
 from easi3r.run.engine import Engine, load_engine
-from easi3r.run.ledger import RunRecord
+from easi3r.run.run_record import RunRecord
 from easi3r.types import ClipSpec, Outcome
 from easi3r.video import plan_clips, probe
 from flows.annotate import PARTITION_THREADS, run_collection

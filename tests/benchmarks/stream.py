@@ -23,6 +23,7 @@ from threadpoolctl import threadpool_limits
 from easi3r.config import Settings
 from easi3r.run.engine import Engine, load_engine
 from easi3r.run.overlap import overlapped
+from easi3r.run.run import Run
 from easi3r.run.worker import CLIPS_AHEAD, annotate_batch
 from easi3r.store import prepare_dataset
 from easi3r.synthetic import SceneSettings, render, sample_scene, write_clip
@@ -86,7 +87,7 @@ def stored(specs: list[ClipSpec], engine: Engine, settings: Settings, url: str) 
     prepare_dataset(url, settings.model_dump_json())
     watched = WatchedEngine(engine)
     start, processor = time.perf_counter(), time.process_time()
-    reports = annotate_batch(specs, url, settings, lambda _: watched)
+    reports = annotate_batch(specs, Run("", url, settings, lambda _: watched))
     found = watched.passage(start, processor)
     assert all(one.outcome is Outcome.COMMITTED for one in reports), reports
     return found

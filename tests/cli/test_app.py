@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from easi3r.cli import app as cli
-from easi3r.cli.progress_bar import TerminalProgress
+from easi3r.cli.progress_bar import RunProgress
 from tests.scenes import write_scenes
 from tests.servers import free_port
 
@@ -102,11 +102,11 @@ def test_a_run_is_watched_by_prometheus_and_by_a_log_of_clips(
     (video,) = write_scenes(tmp_path, count=1)
     port, scraped = free_port(), []
 
-    def scrape(self: TerminalProgress, *_: object) -> None:
+    def scrape(self: RunProgress, *_: object) -> None:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
             scraped.append(answer.read().decode())
 
-    monkeypatch.setattr(TerminalProgress, "settled", scrape)
+    monkeypatch.setattr(RunProgress, "clip_done", scrape)
     watched = ("--metrics-port", port, "--clip-log", tmp_path / "clips.jsonl")
     out = tmp_path / "out.zarr"
     assert call("annotate", video, out, "--long-side", 64, *watched)[0] == 0

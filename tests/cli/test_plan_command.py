@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from easi3r.store import read_quarantine
+from tests.cli.test_app import Call, call  # noqa: F401  a fixture
 from tests.plan.videos import write_videos
 from tests.scenes import write_scenes
-from tests.test_cli import Call, call  # noqa: F401  a fixture
 
 SMALL = ("--clip-frames", 5, "--long-side", 96)
 

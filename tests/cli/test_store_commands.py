@@ -11,10 +11,11 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from easi3r.cli.store_commands import Progress
+from easi3r.cli.consoles import print_line
 from easi3r.config import Settings, StoreSettings
 from easi3r.executor import InProcess
 from easi3r.plan import plan_collection
+from easi3r.run.progress import paced
 from easi3r.store import (
     committed_results,
     open_dataset,
@@ -25,10 +26,10 @@ from easi3r.store import (
     write_clip,
 )
 from easi3r.store.files import files_at
+from tests.cli.test_app import Call, call
 from tests.conftest import REPOSITORY
 from tests.plan.videos import write_videos
 from tests.store.annotations import make_annotation
-from tests.test_cli import Call, call
 
 __all__ = ["call"]
 
@@ -176,7 +177,7 @@ def test_progress_tells_rate_and_time_left(
 ) -> None:
     now = 100.0
     monkeypatch.setattr("time.monotonic", lambda: now)
-    progress = Progress("auditing")
+    progress = paced(print_line, "auditing", 5.0)
     now = 102.0
     progress(1, 40)
     assert capsys.readouterr().err == ""

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 import easi3r as library
-from easi3r.run.ledger import RunRecord
+from easi3r.run.run_record import RunRecord
 from easi3r.store import audit, collect_garbage, update_index
 from tests.conftest import REPOSITORY
 from tests.e2e.commands import BIN, environment

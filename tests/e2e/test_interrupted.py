@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import easi3r as library
-from easi3r.run.ledger import RunRecord
+from easi3r.run.run_record import RunRecord
 from easi3r.types import Outcome
 from tests.e2e.commands import BIN, easi3r, environment
 from tests.scenes import write_scenes

@@ -16,6 +16,7 @@ from typing import Any
 from easi3r.config import Settings
 from easi3r.executor import Executor
 from easi3r.run.collection import annotate_collection
+from easi3r.run.run import Run as CollectionRun
 from easi3r.store import audit, collect_garbage, update_index
 from easi3r.types import Outcome
 from tests.engines import (
@@ -52,7 +53,7 @@ class Run:
     source: str
     destination: str
     folder: Path
-    engine: Callable[[Settings], NullEngine] = NullEngine
+    engine: type[NullEngine] = NullEngine
     settings: Settings = field(default_factory=null_settings)
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -164,8 +165,7 @@ def speak_into(path: Path) -> None:
 
 def annotate_here(run: Run, executor: Executor | None = None) -> None:
     """Annotate the collection in this process or on an executor, with the run's engine."""
-    record = annotate_collection(
-        run.source, run.destination, run.settings, executor, load=run.engine
-    )
+    collection = CollectionRun.of(run.source, run.destination, run.settings, run.engine)
+    record = annotate_collection(collection, executor)
     if record.clips[Outcome.FAILED]:
         raise SystemExit(f"failed for now: {record.troubles}")

@@ -21,13 +21,14 @@ from easi3r.errors import (
     UnreadableURLError,
 )
 from easi3r.run.collection import annotate_collection as annotate_plainly
-from easi3r.run.ledger import RunRecord
+from easi3r.run.run import Run
+from easi3r.run.run_record import RunRecord
 from easi3r.store import AuditReport
 from easi3r.types import Outcome
 from flows.annotate import PARTITION_THREADS, annotate_collection, run_collection
 from flows.audit import audit
 from flows.plan import plan
-from tasks.annotate import verb
+from tasks.annotate import repeatable
 from tasks.cluster import Cluster, LocalDask, ThisProcess
 from tests.engines import NullEngine, null_settings
 from tests.scenes import write_scenes
@@ -49,7 +50,7 @@ def test_the_flow_gives_what_the_plain_run_gives(tmp_path: Path) -> None:
     record: RunRecord = annotate_collection(
         str(videos), by_flow, SETTINGS, LocalDask(workers=1), clips_per_partition=1
     )
-    expected = annotate_plainly(str(videos), plainly, SETTINGS)
+    expected = annotate_plainly(Run.of(str(videos), plainly, SETTINGS))
     assert record.clips == expected.clips
     assert record.clips[Outcome.COMMITTED] == 3
     assert record.clips[Outcome.QUARANTINED] == 1
@@ -73,7 +74,7 @@ def test_the_flow_gives_what_the_plain_run_gives(tmp_path: Path) -> None:
 
 @flow(task_runner=PARTITION_THREADS)
 def annotate_with_null_engine(source: str, destination: str, cluster: Cluster) -> RunRecord:
-    return run_collection(source, destination, null_settings(), cluster, 2, load=NullEngine)
+    return run_collection(Run.of(source, destination, null_settings(), NullEngine), cluster, 2)
 
 
 def test_another_engine_runs_through_the_same_composition(tmp_path: Path) -> None:
@@ -134,7 +135,7 @@ def test_errors_about_the_run_fail_the_flow(tmp_path: Path) -> None:
 def test_a_task_runs_again_only_after_a_transient_error(error: Exception, runs: int) -> None:
     calls: list[int] = []
 
-    @verb
+    @repeatable
     def fail() -> None:
         calls.append(1)
         raise error

@@ -1,6 +1,5 @@
 """What a supervisor runs: duplicates, resumption, quarantine, and the record of it all."""
 
-import os
 import shutil
 from pathlib import Path
 
@@ -9,8 +8,10 @@ import pytest
 import easi3r
 from easi3r.config import Settings
 from easi3r.errors import UnreadableURLError
-from easi3r.run.collection import Watcher, absolute_location, annotate_collection
-from easi3r.run.ledger import Ledger, RunRecord
+from easi3r.run.collection import Watcher, annotate_collection
+from easi3r.run.ledger import Ledger
+from easi3r.run.run import Run
+from easi3r.run.run_record import RunRecord
 from easi3r.store import clear_quarantine
 from easi3r.types import ClipReport, Outcome
 from tests.engines import (
@@ -40,13 +41,13 @@ def test_a_collection_with_every_kind_of_input(tmp_path: Path) -> None:
     seen: list[ClipReport] = []
 
     class Recorder(Watcher):
-        def settled(self, report: ClipReport, ledger: Ledger) -> None:
+        def clip_done(self, report: ClipReport, ledger: Ledger) -> None:
             assert ledger.progress.total == 2  # a clip, and a video that gives none
             seen.append(report)
 
     settings = Settings.parse({"video": {"long_side_px": 96}, "alignment": {"max_steps": 10}})
     dataset = str(tmp_path / "out.zarr")
-    record = annotate_collection(str(videos), dataset, settings, watcher=Recorder())
+    record = annotate_collection(Run.of(str(videos), dataset, settings), watcher=Recorder())
     assert not record.succeeded
     assert counts(record) == (1, 0, 1, 0)
     assert record.reasons == {"empty_file": 1}
@@ -60,7 +61,9 @@ def test_a_collection_with_every_kind_of_input(tmp_path: Path) -> None:
 def test_a_record_of_the_run_stays_in_the_dataset(tmp_path: Path) -> None:
     write_scenes(tmp_path / "videos", count=2, frames=3)
     dataset = tmp_path / "out.zarr"
-    record = annotate_collection(str(tmp_path / "videos"), str(dataset), SETTINGS, load=NullEngine)
+    record = annotate_collection(
+        Run.of(str(tmp_path / "videos"), str(dataset), SETTINGS, NullEngine)
+    )
     (path,) = (dataset / "runs").iterdir()
     kept = RunRecord.model_validate_json(path.read_text())
     assert kept == record
@@ -73,8 +76,8 @@ def test_what_is_committed_is_not_run_again(tmp_path: Path) -> None:
     write_scenes(tmp_path / "videos", count=3, frames=3)
     dataset = str(tmp_path / "out.zarr")
     run = (str(tmp_path / "videos"), dataset, SETTINGS)
-    annotate_collection(*run, load=NullEngine)
-    again = annotate_collection(*run, load=NullEngine)
+    annotate_collection(Run.of(*run, NullEngine))
+    again = annotate_collection(Run.of(*run, NullEngine))
     assert counts(again) == (0, 3, 0, 0)
     assert again.frames == 0
 
@@ -84,19 +87,19 @@ def test_what_is_quarantined_waits_until_its_record_is_deleted(
 ) -> None:
     write_scenes(tmp_path / "videos", count=2, frames=3)
     whole, dataset = str(tmp_path / "whole.zarr"), str(tmp_path / "out.zarr")
-    annotate_collection(str(tmp_path / "videos"), whole, SETTINGS, load=NullEngine)
+    annotate_collection(Run.of(str(tmp_path / "videos"), whole, SETTINGS, NullEngine))
     troubled = next(iter(easi3r.open_dataset(whole)))
     monkeypatch.setenv(TROUBLED_CLIPS, troubled)
 
     run = (str(tmp_path / "videos"), dataset, SETTINGS)
-    assert counts(annotate_collection(*run, load=PermanentErrorEngine)) == (1, 0, 1, 0)
-    waiting = annotate_collection(*run, load=NullEngine)
+    assert counts(annotate_collection(Run.of(*run, PermanentErrorEngine))) == (1, 0, 1, 0)
+    waiting = annotate_collection(Run.of(*run, NullEngine))
     assert counts(waiting) == (0, 1, 1, 0)
     assert waiting.reasons == {"quarantined_earlier": 1}
 
     (record,) = easi3r.open_dataset(dataset).quarantined
     clear_quarantine(dataset, record.id)
-    assert counts(annotate_collection(*run, load=NullEngine)) == (1, 1, 0, 0)
+    assert counts(annotate_collection(Run.of(*run, NullEngine))) == (1, 1, 0, 0)
 
 
 def test_a_result_both_committed_and_quarantined_leaves_the_quarantine(
@@ -105,13 +108,13 @@ def test_a_result_both_committed_and_quarantined_leaves_the_quarantine(
     write_scenes(tmp_path / "videos", count=1, frames=3)
     good, bad = tmp_path / "good.zarr", tmp_path / "bad.zarr"
     videos = str(tmp_path / "videos")
-    annotate_collection(videos, str(good), SETTINGS, load=NullEngine)
+    annotate_collection(Run.of(videos, str(good), SETTINGS, NullEngine))
     monkeypatch.setenv(TROUBLED_CLIPS, next(iter(easi3r.open_dataset(str(good)))))
-    annotate_collection(videos, str(bad), SETTINGS, load=PermanentErrorEngine)
+    annotate_collection(Run.of(videos, str(bad), SETTINGS, PermanentErrorEngine))
     shutil.copytree(bad / "quarantine", good / "quarantine", dirs_exist_ok=True)
     assert len(easi3r.open_dataset(str(good)).quarantined) == 1
 
-    record = annotate_collection(videos, str(good), SETTINGS, load=NullEngine)
+    record = annotate_collection(Run.of(videos, str(good), SETTINGS, NullEngine))
     assert counts(record) == (0, 1, 0, 0)
     assert easi3r.open_dataset(str(good)).quarantined == ()
 
@@ -122,11 +125,11 @@ def test_a_mended_video_leaves_the_quarantine(tmp_path: Path) -> None:
     video.parent.mkdir()
     video.touch()
     dataset = str(tmp_path / "out.zarr")
-    annotate_collection(str(video.parent), dataset, SETTINGS, load=NullEngine)
+    annotate_collection(Run.of(str(video.parent), dataset, SETTINGS, NullEngine))
     (record,) = easi3r.open_dataset(dataset).quarantined
     assert record.reason == "empty_file"
     shutil.copy(scene, video)
-    run = annotate_collection(str(video.parent), dataset, SETTINGS, load=NullEngine)
+    run = annotate_collection(Run.of(str(video.parent), dataset, SETTINGS, NullEngine))
     assert run.succeeded
     assert easi3r.open_dataset(dataset).quarantined == ()
 
@@ -142,28 +145,14 @@ def test_a_video_that_changes_after_planning_is_quarantined(tmp_path: Path) -> N
             scene.write_bytes(b"")
 
     run = (str(tmp_path / "videos"), dataset, SETTINGS)
-    record = annotate_collection(*run, watcher=Vandal(), load=DecodingEngine)
+    record = annotate_collection(Run.of(*run, DecodingEngine), watcher=Vandal())
     assert counts(record) == (0, 0, 1, 0)
     assert record.reasons == {"changed_video": 1}
-
-
-@pytest.mark.parametrize(
-    ("given", "absolute"),
-    [
-        ("s3://bucket/a", "s3://bucket/a"),
-        ("zip://a.mp4::/b.zip", "zip://a.mp4::/b.zip"),
-        ("/a/../b", "/b"),
-        ("videos/", os.path.join(os.getcwd(), "videos/")),
-        ("a.mp4", os.path.join(os.getcwd(), "a.mp4")),
-    ],
-)
-def test_locations_mean_the_same_in_every_process(given: str, absolute: str) -> None:
-    assert absolute_location(given) == absolute
 
 
 def test_a_mistyped_source_leaves_no_dataset_behind(tmp_path: Path) -> None:
     with pytest.raises(UnreadableURLError, match="typo"):
         annotate_collection(
-            str(tmp_path / "typo"), str(tmp_path / "out.zarr"), SETTINGS, load=NullEngine
+            Run.of(str(tmp_path / "typo"), str(tmp_path / "out.zarr"), SETTINGS, NullEngine)
         )
     assert not (tmp_path / "out.zarr").exists()

@@ -1,17 +1,11 @@
 """From a few measured clips to what a run costs."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from easi3r.errors import SettingsError
-from easi3r.run.forecast import Measurement, forecast, measure, predicted_mean
-from easi3r.types import Outcome
-from easi3r.video import plan_clips, probe
-from tests.engines import NullEngine, null_settings
-from tests.plan.videos import write_videos
+from easi3r.run.forecast import Measurement, forecast, predicted_mean
 
 
 def test_given_figures_have_no_spread() -> None:
@@ -57,24 +51,3 @@ def test_more_spread_is_a_wider_interval_and_never_negative() -> None:
 def test_a_forecast_survives_json() -> None:
     found = forecast(Measurement.given(1.0, 2.0, 3.0), plan_id="p", clips=4, frames=5)
     assert type(found).model_validate_json(found.model_dump_json()) == found
-
-
-def test_the_first_clip_warms_up_and_is_not_counted(tmp_path: Path) -> None:
-    (url,) = write_videos(tmp_path, 1)
-    chosen = null_settings()
-    specs = plan_clips(probe(url), chosen.sampling, chosen.video)
-    assert len(specs) == 4
-    seen: list[Outcome] = []
-    found = measure(specs, chosen, NullEngine, watch=lambda report: seen.append(report.outcome))
-    assert seen == [Outcome.COMMITTED] * 4
-    assert len(found.seconds) == 3
-    assert len(found.bytes) == len(found.objects) == 4
-    assert min(found.seconds) > 0
-    assert min(found.bytes) > 0
-    assert min(found.objects) > 1
-    assert len(measure(specs[:1], chosen, NullEngine).seconds) == 1
-
-
-def test_nothing_measured_is_an_error_that_names_the_way_out() -> None:
-    with pytest.raises(SettingsError, match="--given"):
-        measure([], null_settings(), NullEngine)

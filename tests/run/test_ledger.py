@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from easi3r.errors import StorageUnavailableError
+from easi3r.errors import ClusterLostError, StorageUnavailableError
 from easi3r.run.forecast import Forecast, Measurement, forecast
-from easi3r.run.ledger import MOST_TROUBLES, SECONDS_BETWEEN_WRITES, Ledger, RunRecord
+from easi3r.run.ledger import SECONDS_BETWEEN_WRITES, Ledger
+from easi3r.run.run import Run
+from easi3r.run.run_record import MOST_TROUBLES, RunRecord
 from easi3r.store.files import LocalFiles
 from easi3r.types import ClipReport, Outcome
 from tests.engines import null_settings
@@ -20,8 +22,8 @@ class Clock:
 
 
 def ledger(folder: Path, clock: Clock, said: Forecast | None = None) -> Ledger:
-    settings = null_settings()
-    return Ledger("videos", str(folder), settings, lambda: 2, lambda *_: None, said, clock)
+    run = Run("videos", str(folder), null_settings())
+    return Ledger(run, lambda: 2, lambda *_: None, said, clock)
 
 
 def kept(folder: Path) -> RunRecord:
@@ -38,12 +40,12 @@ def committed(seconds: float = 1.0) -> ClipReport:
 def test_a_run_that_is_killed_leaves_its_last_record(tmp_path: Path) -> None:
     clock = Clock()
     run = ledger(tmp_path, clock)
-    run.planned("abc", 5, 0)
-    run.skipped(1)
-    run.settled(committed())
+    run.set_plan("abc", 5, 0)
+    run.add_skipped(1)
+    run.add(committed())
     assert kept(tmp_path).clips[Outcome.COMMITTED] == 0  # not written at each clip
     clock.now += SECONDS_BETWEEN_WRITES
-    run.settled(committed())
+    run.add(committed())
     left = kept(tmp_path)
     assert left.finished is None
     assert (left.planned_clips, left.frames, left.bytes_written) == (5, 6, 20)
@@ -62,11 +64,11 @@ def test_actual_stands_beside_forecast(tmp_path: Path) -> None:
     measured = Measurement(seconds=(1.0, 3.0), bytes=(8.0, 12.0), objects=(3, 3), device="cpu")
     said = forecast(measured, plan_id="abc", clips=4, frames=12, workers=2)
     run = ledger(tmp_path, clock, said)
-    run.planned("abc", 4, 0)
+    run.set_plan("abc", 4, 0)
     assert run.record().against_forecast is None
     clock.now += 10
     for _ in range(4):
-        run.settled(committed())
+        run.add(committed())
     record = run.finish()
     assert record.seconds_per_clip == pytest.approx(10 * 2 / 4)
     assert record.against_forecast.startswith("5.00 s a clip and worker (forecast 2.00, ")
@@ -76,7 +78,7 @@ def test_actual_stands_beside_forecast(tmp_path: Path) -> None:
 def test_only_so_many_troubles_are_kept_in_words(tmp_path: Path) -> None:
     run = ledger(tmp_path, Clock())
     for number in range(MOST_TROUBLES + 5):
-        run.settled(ClipReport(str(number), "a.mp4", Outcome.QUARANTINED, "oom", "no memory"))
+        run.add(ClipReport(str(number), "a.mp4", Outcome.QUARANTINED, "oom", "no memory"))
     record = run.finish()
     assert len(record.troubles) == MOST_TROUBLES
     assert record.reasons == {"oom": MOST_TROUBLES + 5}
@@ -93,18 +95,18 @@ def test_a_run_outlives_storage_that_pauses(
         raise StorageUnavailableError("s3://b", "answered 503", "Wait")
 
     monkeypatch.setattr(LocalFiles, "put", refuse)
-    run.planned("abc", 1, 0)
-    assert "ledger not written" in caplog.text
+    run.set_plan("abc", 1, 0)
+    assert "record of the run not written" in caplog.text
     monkeypatch.setattr(LocalFiles, "put", real)
     assert run.finish() == kept(tmp_path)
 
 
 def test_an_interrupted_run_keeps_what_it_had_done(tmp_path: Path) -> None:
     run = ledger(tmp_path, Clock())
-    run.planned("abc", 5, 2)
-    run.settled(committed())
+    run.set_plan("abc", 5, 2)
+    run.add(committed())
     assert kept(tmp_path).frames == 0
-    with pytest.raises(KeyboardInterrupt), run.kept():
+    with pytest.raises(KeyboardInterrupt), run.record_on_error():
         raise KeyboardInterrupt
     left = kept(tmp_path)
     assert (left.clips[Outcome.COMMITTED], left.frames, left.finished) == (1, 3, None)
@@ -114,8 +116,26 @@ def test_an_interrupted_run_keeps_what_it_had_done(tmp_path: Path) -> None:
 def test_a_summary_in_words(tmp_path: Path) -> None:
     clock = Clock()
     run = ledger(tmp_path, clock)
-    run.settled(committed())
+    run.add(committed())
     clock.now += 61.2
     assert str(run.record()) == (
         "1 committed, 0 skipped, 0 quarantined, 0 failed; 3 frames in 0:01:01"
     )
+
+
+def test_a_lost_cluster_leaves_the_record_with_the_workers_last_seen(tmp_path: Path) -> None:
+    lost = ClusterLostError("tcp://a:1", "the scheduler went away", "Run again")
+    answers = iter([3])
+
+    def workers() -> int:
+        for answer in answers:
+            return answer
+        raise lost
+
+    run = Ledger(Run("videos", str(tmp_path), null_settings()), workers, lambda *_: None)
+    run.set_plan("abc", 5, 0)
+    run.add(committed())
+    with pytest.raises(ClusterLostError), run.record_on_error():
+        raise lost
+    record = kept(tmp_path)
+    assert (record.workers, record.clips[Outcome.COMMITTED]) == (3, 1)

@@ -7,20 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from easi3r.config import Settings
-from easi3r.run.out_of_memory import SMALLEST_SHORT_SIDE_PX, ClipSize
+from easi3r.run.out_of_memory import SMALLEST_SHORT_SIDE_PX, ClipSize, sizes_to_try
 from easi3r.types import Frames
 
 
 def frames(height: int, width: int) -> Frames:
     images = np.zeros((2, height, width, 3), np.uint8)
     return Frames(images, np.array([0.0, 0.1]), np.array([0, 1]), np.eye(3))
-
-
-def all_sizes(size: ClipSize) -> list[ClipSize]:
-    found = [size]
-    while (smaller := found[-1].halved()) is not None:
-        found.append(smaller)
-    return found
 
 
 @given(
@@ -37,7 +30,7 @@ def test_every_step_is_smaller_and_the_last_is_the_floor(
         {"execution": {"pairs_per_batch": pairs}, "graph": {"kind": kind, "window": window}}
     )
     asked = ClipSize.of(given, frames(height, width))
-    sizes = all_sizes(asked)
+    sizes = list(sizes_to_try(asked))
     last = sizes[-1]
     assert last.pairs_per_batch == 1
     assert last.window == (1 if kind == "window" else None)
@@ -54,7 +47,7 @@ def test_settings_change_only_in_what_was_halved() -> None:
     given = Settings()
     asked = ClipSize.of(given, frames(256, 512))
     assert asked.settings(given, asked) == given
-    sizes = all_sizes(asked)
+    sizes = list(sizes_to_try(asked))
     assert sizes[1].degraded_from(asked) == ("execution.pairs_per_batch 8 -> 4",)
     assert sizes[1].settings(given, asked).digest == given.digest
     assert sizes[-1].degraded_from(asked) == (

@@ -15,12 +15,17 @@ from easi3r.errors import (
 )
 from easi3r.plan import plan_video
 from easi3r.run.engine import load_engine
+from easi3r.run.run import Run
 from easi3r.run.worker import annotate_batch
 from easi3r.store import prepare_dataset, result_id, result_name
 from easi3r.types import Outcome
 from tests.scenes import write_scenes
 
 SETTINGS = Settings.parse({"video": {"long_side_px": 96}, "alignment": {"max_steps": 10}})
+
+
+def run(dataset: str, settings: Settings) -> Run:
+    return Run("videos", dataset, settings)
 
 
 @pytest.fixture
@@ -33,8 +38,8 @@ def dataset(tmp_path: Path) -> str:
 def test_a_clip_is_committed_once(tmp_path: Path, dataset: str) -> None:
     (video,) = write_scenes(tmp_path, count=1)
     plan = plan_video(str(video), dataset, SETTINGS)
-    (first,) = annotate_batch(plan.specs, dataset, SETTINGS)
-    (second,) = annotate_batch(plan.specs, dataset, SETTINGS)
+    (first,) = annotate_batch(plan.specs, run(dataset, SETTINGS))
+    (second,) = annotate_batch(plan.specs, run(dataset, SETTINGS))
     assert (first.outcome, second.outcome) == (Outcome.COMMITTED, Outcome.SKIPPED)
     assert first.frames == 6
     assert first.bytes_written > 0
@@ -48,7 +53,7 @@ def test_a_changed_setting_is_another_result(tmp_path: Path, dataset: str) -> No
     )
     plan = plan_video(str(video), dataset, SETTINGS)
     for settings in (SETTINGS, other):
-        (report,) = annotate_batch(plan.specs, dataset, settings)
+        (report,) = annotate_batch(plan.specs, run(dataset, settings))
         assert report.outcome is Outcome.COMMITTED
     assert len(easi3r.open_dataset(dataset).results) == 2
 
@@ -69,7 +74,7 @@ def test_a_video_that_vanishes_after_planning_is_quarantined(tmp_path: Path, dat
     gone, kept = write_scenes(tmp_path, count=2)
     specs = [plan_video(str(video), dataset, SETTINGS).specs[0] for video in (gone, kept)]
     gone.unlink()
-    lost, made = annotate_batch(specs, dataset, SETTINGS)
+    lost, made = annotate_batch(specs, run(dataset, SETTINGS))
     assert (lost.outcome, lost.reason) == (Outcome.QUARANTINED, "unreadable_url")
     assert made.outcome is Outcome.COMMITTED
     (record,) = easi3r.open_dataset(dataset).quarantined
@@ -81,7 +86,7 @@ def test_a_video_that_changed_after_planning_is_quarantined(tmp_path: Path, data
     planned, other = write_scenes(tmp_path, count=2)
     plan = plan_video(str(planned), dataset, SETTINGS)
     shutil.copy(other, planned)  # the same timestamps, other pixels
-    (report,) = annotate_batch(plan.specs, dataset, SETTINGS)
+    (report,) = annotate_batch(plan.specs, run(dataset, SETTINGS))
     assert (report.outcome, report.reason) == (Outcome.QUARANTINED, "changed_video")
 
 
@@ -89,7 +94,7 @@ def test_a_dataset_that_is_not_seen_from_here_stops_the_run(tmp_path: Path, data
     (video,) = write_scenes(tmp_path, count=1)
     specs = plan_video(str(video), dataset, SETTINGS).specs
     with pytest.raises(NotADatasetError):
-        annotate_batch(specs, str(tmp_path / "elsewhere.zarr"), SETTINGS)
+        annotate_batch(specs, run(str(tmp_path / "elsewhere.zarr"), SETTINGS))
     assert not (tmp_path / "elsewhere.zarr").exists()
 
 
@@ -102,7 +107,7 @@ def test_an_error_nobody_foresaw_is_recorded_too(
     (video,) = write_scenes(tmp_path, count=1)
     plan = plan_video(str(video), dataset, SETTINGS)
     monkeypatch.setattr("easi3r.pipeline.annotate_decoded", broken)
-    (report,) = annotate_batch(plan.specs, dataset, SETTINGS)
+    (report,) = annotate_batch(plan.specs, run(dataset, SETTINGS))
     assert (report.outcome, report.reason) == (Outcome.QUARANTINED, "unexpected")
     (record,) = easi3r.open_dataset(dataset).quarantined
     assert record.error_class == "ZeroDivisionError"
@@ -115,8 +120,8 @@ def test_errors_about_the_run_stop_the_run(tmp_path: Path, dataset: str) -> None
         update={"model": SETTINGS.model.model_copy(update={"sha256": "0" * 64})}
     )
     with pytest.raises(CheckpointError, match="SHA-256"):
-        annotate_batch(specs, dataset, wrong)
+        annotate_batch(specs, run(dataset, wrong))
     clips = Path(dataset) / "clips"
     clips.write_text("a file where the folder of clips would be")
     with pytest.raises(UnwritableDestinationError):
-        annotate_batch(specs, dataset, SETTINGS)
+        annotate_batch(specs, run(dataset, SETTINGS))

@@ -21,6 +21,8 @@ from prometheus_client import REGISTRY
 import easi3r
 from easi3r.config import Settings
 from easi3r.errors import CheckpointError, OutOfMemoryError, UnwritableDestinationError
+from easi3r.run.engine import EngineFactory
+from easi3r.run.run import Run
 from easi3r.run.worker import annotate_batch
 from easi3r.store import prepare_dataset, result_id, result_name
 from easi3r.types import ClipAnnotation, ClipSpec, Frames, Outcome
@@ -76,6 +78,10 @@ def dataset(request: pytest.FixtureRequest) -> str:
     return url
 
 
+def run(dataset: str, settings: Settings, load: EngineFactory) -> Run:
+    return Run("videos", dataset, settings, load)
+
+
 class FailingTimes:
     """A fault of writes to paths that hold some text: so many times, then no more."""
 
@@ -102,7 +108,7 @@ def test_a_failed_write_is_written_again_and_not_computed_again(
     dataset: str, specs: tuple[ClipSpec, ...], computed: Path, error: OSError, where: str
 ) -> None:
     with failing(FailingTimes(error, times=7, where=where)):
-        reports = annotate_batch(specs, dataset, SETTINGS, NullEngine)
+        reports = annotate_batch(specs, run(dataset, SETTINGS, NullEngine))
     assert {report.outcome for report in reports} == {Outcome.COMMITTED}
     assert inferences(computed) == {spec.clip_id: 1 for spec in specs}
     for record in easi3r.open_dataset(dataset).results:
@@ -114,10 +120,10 @@ def test_a_clip_whose_store_stays_away_has_failed_and_the_next_run_makes_it(
 ) -> None:
     broken = FailingTimes(OSError(errno.ENOSPC, "No space left"), times=2, where="/commits/")
     with failing(broken):
-        reports = annotate_batch(specs, dataset, IMPATIENT, NullEngine)
+        reports = annotate_batch(specs, run(dataset, IMPATIENT, NullEngine))
     assert [report.outcome.value for report in reports] == ["failed"] * 2 + ["committed"] * 2
     assert {report.reason for report in reports} == {"destination_full", None}
-    again = annotate_batch(specs, dataset, SETTINGS, NullEngine)
+    again = annotate_batch(specs, run(dataset, SETTINGS, NullEngine))
     assert [report.outcome.value for report in again] == ["committed"] * 2 + ["skipped"] * 2
 
 
@@ -126,7 +132,7 @@ def test_a_quarantine_record_that_cannot_be_kept_leaves_a_failure(
 ) -> None:
     monkeypatch.setenv(TROUBLED_CLIPS, specs[1].clip_id)
     with failing(FailingTimes(TimeoutError("no answer"), times=1, where="/quarantine/")):
-        reports = annotate_batch(specs, dataset, IMPATIENT, OutOfMemoryEngine)
+        reports = annotate_batch(specs, run(dataset, IMPATIENT, OutOfMemoryEngine))
     outcomes = [report.outcome.value for report in reports]
     assert outcomes == ["committed", "failed", "committed", "committed"]
     assert "no memory for one pair" in str(reports[1].message)
@@ -138,14 +144,14 @@ def test_a_store_that_refuses_for_good_ends_the_run(
 ) -> None:
     denied = FailingTimes(PermissionError(errno.EACCES, "Access Denied"), 1, "/commits/")
     with failing(denied), pytest.raises(UnwritableDestinationError, match="Access Denied"):
-        annotate_batch(specs, dataset, SETTINGS, NullEngine)
+        annotate_batch(specs, run(dataset, SETTINGS, NullEngine))
 
 
 def test_a_transient_error_of_the_engine_is_tried_again(
     dataset: str, specs: tuple[ClipSpec, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(TROUBLED_CLIPS, specs[2].clip_id)
-    reports = annotate_batch(specs, dataset, SETTINGS, TransientErrorEngine)
+    reports = annotate_batch(specs, run(dataset, SETTINGS, TransientErrorEngine))
     assert {report.outcome for report in reports} == {Outcome.COMMITTED}
 
 
@@ -187,7 +193,7 @@ def test_a_full_disk_pauses_the_batch_until_somebody_makes_room(
     logger, handler = logging.getLogger("easi3r.run.storage_pauses"), MakeRoom()
     logger.addHandler(handler)
     try:
-        reports = annotate_batch(specs, url, SETTINGS, NullEngine)
+        reports = annotate_batch(specs, run(url, SETTINGS, NullEngine))
     finally:
         logger.removeHandler(handler)
     assert {report.outcome for report in reports} == {Outcome.COMMITTED}
@@ -240,7 +246,7 @@ def test_the_next_is_decoded_and_the_last_written_while_one_is_computed(
         return data
 
     with failing(write):
-        reports = annotate_batch(specs, dataset, SETTINGS, MeetingEngine)
+        reports = annotate_batch(specs, run(dataset, SETTINGS, MeetingEngine))
     assert [report.subject for report in reports] == [spec.clip_id for spec in specs]
     assert {report.outcome for report in reports} == {Outcome.COMMITTED}
 
@@ -272,7 +278,7 @@ def test_out_of_memory_halves_pairs_then_window_then_resolution_and_says_so(
     dataset: str, specs: tuple[ClipSpec, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(NarrowEngine, "tried", [])
-    first, second = annotate_batch(specs[:2], dataset, SETTINGS, NarrowEngine)
+    first, second = annotate_batch(specs[:2], run(dataset, SETTINGS, NarrowEngine))
     steps = [(8, 5, 512), (4, 5, 512), (2, 5, 512), (1, 5, 512), (1, 2, 512), (1, 1, 512)]
     steps.append((1, 1, 256))
     # The second clip begins with the pairs that fitted, and never with less of anything else.
@@ -296,7 +302,7 @@ def test_what_fits_nowhere_is_quarantined_as_oom(
 ) -> None:
     monkeypatch.setattr(NarrowEngine, "tried", [])
     monkeypatch.setattr(NarrowEngine, "fits", (1, 1, 0))
-    (report,) = annotate_batch(specs[:1], dataset, SETTINGS, NarrowEngine)
+    (report,) = annotate_batch(specs[:1], run(dataset, SETTINGS, NarrowEngine))
     assert (report.outcome, report.reason) == (Outcome.QUARANTINED, "oom")
     assert NarrowEngine.tried[-1] == (1, 1, 128)
     (record,) = easi3r.open_dataset(dataset).quarantined
@@ -327,7 +333,7 @@ def test_what_ends_the_run_ends_the_batch_and_leaves_whole_clips(
 ) -> None:
     monkeypatch.setattr(StoppingEngine, "error", error)
     with pytest.raises(type(error)):
-        annotate_batch(specs, dataset, SETTINGS, StoppingEngine)
+        annotate_batch(specs, run(dataset, SETTINGS, StoppingEngine))
     opened = easi3r.open_dataset(dataset)
     assert set(opened) <= {spec.clip_id for spec in specs[:2]}
     for clip_id in opened:
@@ -344,7 +350,7 @@ def test_each_settled_clip_is_one_line_of_json_and_counted(
     monkeypatch.setenv(TROUBLED_CLIPS, specs[0].clip_id)
     before = {name: REGISTRY.get_sample_value(*sample) or 0 for name, sample in SAMPLES.items()}
     with caplog.at_level(logging.INFO, logger="easi3r.clips"):
-        reports = annotate_batch(specs, dataset, SETTINGS, OutOfMemoryEngine)
+        reports = annotate_batch(specs, run(dataset, SETTINGS, OutOfMemoryEngine))
     lines = [json.loads(r.getMessage()) for r in caplog.records if r.name == "easi3r.clips"]
     assert [line["clip_id"] for line in lines] == [report.subject for report in reports]
     lost, made = lines[0], lines[1]
@@ -372,10 +378,11 @@ SAMPLES: dict[str, tuple[str, dict[str, str]]] = {
 def test_a_batch_on_another_engine_loads_no_torch(tmp_path: Path) -> None:
     code = (
         "import sys; from easi3r.run.worker import annotate_batch; from easi3r.store import "
-        "prepare_dataset; from tests.engines import NullEngine, null_settings\n"
+        "prepare_dataset; from easi3r.run.run import Run; from tests.engines import NullEngine, "
+        "null_settings\n"
         f"url, settings = {str(tmp_path / 'out.zarr')!r}, null_settings()\n"
         "prepare_dataset(url, settings.model_dump_json())\n"
-        "annotate_batch([], url, settings, NullEngine)\n"
+        "annotate_batch([], Run('', url, settings, NullEngine))\n"
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -6,7 +6,9 @@ from uuid import uuid4
 
 import pytest
 
-from easi3r.run.ledger import MOST_TROUBLES, Ledger
+from easi3r.run.ledger import Ledger
+from easi3r.run.run import Run
+from easi3r.run.run_record import MOST_TROUBLES
 from easi3r.types import ClipReport, Outcome
 from tasks.watching import SECONDS_BETWEEN_NEWS, PrefectWatcher, report
 from tests.engines import null_settings
@@ -22,8 +24,8 @@ class Clock:
 
 
 def ledger(folder: Path, watcher: PrefectWatcher) -> Ledger:
-    made = Ledger("videos", str(folder), null_settings(), lambda: 2, watcher.settled)
-    made.planned("abc", 10_000, 0)
+    made = Ledger(Run("videos", str(folder), null_settings()), lambda: 2, watcher.clip_done)
+    made.set_plan("abc", 10_000, 0)
     return made
 
 
@@ -32,7 +34,7 @@ def test_the_server_is_not_flooded_with_failures(
 ) -> None:
     run = ledger(tmp_path, PrefectWatcher(logging.getLogger("run"), uuid4(), Clock()))
     for _ in range(MOST_TROUBLES + 50):
-        run.settled(TROUBLE)
+        run.add(TROUBLE)
     assert len(caplog.records) == MOST_TROUBLES
 
 
@@ -46,18 +48,18 @@ def test_progress_is_told_now_and_then(
     clock = Clock()
     run = ledger(tmp_path, PrefectWatcher(logging.getLogger("run"), uuid4(), clock))
     caplog.set_level(logging.INFO)
-    run.skipped(5_000)
-    run.settled(ClipReport("a", "a.mp4", Outcome.COMMITTED))
+    run.add_skipped(5_000)
+    run.add(ClipReport("a", "a.mp4", Outcome.COMMITTED))
     assert moved == []
     clock.now += SECONDS_BETWEEN_NEWS
-    run.settled(ClipReport("b", "a.mp4", Outcome.COMMITTED))
+    run.add(ClipReport("b", "a.mp4", Outcome.COMMITTED))
     assert moved == [50.02]
     assert "5002/10000 settled (2 committed, 5000 skipped)" in caplog.text
 
 
 def test_the_report_counts_failures_by_reason_and_says_where_more_is_said(tmp_path: Path) -> None:
     run = ledger(tmp_path, PrefectWatcher(logging.getLogger("run"), uuid4(), Clock()))
-    run.settled(TROUBLE)
+    run.add(TROUBLE)
     record = run.record()
     said = report(record)
     assert "| oom | 1 |" in said

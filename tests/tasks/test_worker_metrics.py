@@ -6,6 +6,7 @@ from pathlib import Path
 
 from distributed import Client
 
+from easi3r.run.run import Run
 from easi3r.run.worker import annotate_batch
 from easi3r.store import prepare_dataset
 from easi3r.types import ClipSpec, Outcome
@@ -21,7 +22,7 @@ def test_a_worker_serves_our_metrics_beside_dasks(tmp_path: Path) -> None:
     settings = null_settings()
     prepare_dataset(destination, settings.model_dump_json())
     with local_cluster(workers=1, gpus=0) as cluster, Client(cluster) as client:
-        run = client.submit(annotate_batch, (spec,), destination, settings, NullEngine)
+        run = client.submit(annotate_batch, (spec,), Run("", destination, settings, NullEngine))
         (report,) = run.result()
         (worker,) = client.scheduler_info()["workers"].values()
         port = worker["services"]["dashboard"]

@@ -1,0 +1,49 @@
+"""One run over a collection, as it travels from the flow to the workers."""
+
+import os
+from dataclasses import dataclass, replace
+
+from easi3r.config import Settings
+from easi3r.run.engine import EngineFactory, load_engine
+from easi3r.store import result_id
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is annotated, where to, and how: small, frozen, and pickled to workers.
+
+    Attributes:
+        source: a video, a folder, a glob or a manifest, on any fsspec URL; absolute.
+        destination: the dataset, on any fsspec URL; absolute.
+        settings: of the run; the hash of the weights is in them once the run is prepared.
+        load: loads a worker's engine; a module-level object, so that it is pickled by its name.
+    """
+
+    source: str
+    destination: str
+    settings: Settings
+    load: EngineFactory = load_engine
+
+    @classmethod
+    def of(
+        cls, source: str, destination: str, settings: Settings, load: EngineFactory = load_engine
+    ) -> "Run":
+        """A run whose local paths are made absolute."""
+        return cls(absolute_location(source), absolute_location(destination), settings, load)
+
+    def with_weights(self, sha256: str) -> "Run":
+        """The run with the hash of its weights pinned: every worker uses those bytes or none."""
+        pinned = self.settings.model.model_copy(update={"sha256": sha256})
+        return replace(self, settings=self.settings.model_copy(update={"model": pinned}))
+
+    def result_id(self, clip_id: str) -> str:
+        """Identity of the result that this run makes of a clip; the weights' hash is pinned."""
+        return result_id(clip_id, self.settings.model.sha256 or "", self.settings.digest)
+
+
+def absolute_location(location: str) -> str:
+    """A URL as it is; a local path, which may hold `::`, made the same in every process."""
+    if "://" in location:
+        return location
+    absolute = os.path.abspath(location)
+    return f"{absolute}/" if location.endswith("/") else absolute
