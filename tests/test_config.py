@@ -1,12 +1,22 @@
 """Settings check themselves, and their digest follows exactly what changes results."""
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from easi3r.config import MotionCalibration, Settings, WeightDefaults
+from easi3r.config import (
+    FIRST_SETTINGS,
+    GraphSettings,
+    MotionCalibration,
+    Settings,
+    WeightDefaults,
+)
 from easi3r.errors import SettingsError
+from tests.conftest import REPOSITORY
 
+METHOD_1_DIGESTS = REPOSITORY / "tests/run/fixtures/method_1/digests.json"
 SWAPPED = {"coefficients": [1.0], "intercept": 0.0, "threshold": 0.7, "certain": 0.6}
 
 
@@ -63,9 +73,38 @@ def test_every_group_that_changes_results_changes_the_digest(values: dict) -> No
     assert Settings.parse(values).digest != Settings().digest
 
 
-def test_results_made_before_there_were_shots_keep_their_ids() -> None:
-    before = "9b9aff5e4a2ce07ab72fd8eb4baa76b0001d0333836f05a73f3096bb972d71fa"
-    assert Settings.parse({"model": {"precision": "float32"}}).digest == before
+def test_results_of_method_1_keep_their_ids_unless_the_flow_term_takes_part() -> None:
+    """Digests that commit 7eeadf8, the last of version 1 of the method, gave the same settings."""
+    recorded = json.loads(METHOD_1_DIGESTS.read_text())
+    assert len(recorded) == 8
+    for row in recorded:
+        settings = Settings.parse(row["settings"])
+        assert settings.digest_of_method_1 == row["digest"], row["settings"]
+        without_flow = settings.alignment.flow_weight == 0
+        assert (settings.digest == row["digest"]) is without_flow, row["settings"]
+
+
+class LaterGraphSettings(GraphSettings):
+    """As if a version to come had one more setting."""
+
+    jitter: int = 7
+
+
+def test_a_setting_added_later_takes_part_once_it_is_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(FIRST_SETTINGS, LaterGraphSettings, FIRST_SETTINGS[GraphSettings])
+    today = Settings()
+    at_default = today.model_copy(update={"graph": LaterGraphSettings()})
+    changed = today.model_copy(update={"graph": LaterGraphSettings(jitter=8)})
+    assert at_default.digest == today.digest
+    assert changed.digest != today.digest
+
+
+def test_the_first_settings_are_all_still_there() -> None:
+    """A field that is renamed or dropped would change every digest: it must not happen unseen."""
+    for kind, names in FIRST_SETTINGS.items():
+        assert names <= kind.model_fields.keys(), kind
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,7 @@ def prepare(run: Run, executor: Executor) -> Run:
     return pinned
 
 
-def plan_run(run: Run, executor: Executor, watcher: PlanWatcher) -> Plan:
+def plan_run(run: Run, executor: Executor, watcher: PlanWatcher | None = None) -> Plan:
     """Probe the videos, cut them into clips, and keep the plan in the dataset.
 
     Raises:
