@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from easi3r.errors import SettingsError
 from easi3r.types import digest
 
-
 METHOD_VERSION = 2
 """Part of the digest wherever the flow term takes part. 2: the flow term counts both directions of
 every pair and cuts each component by itself (docs/method.md §6); 1 averaged over directed flows."""
