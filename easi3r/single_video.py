@@ -11,7 +11,7 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Float64, Int64
@@ -212,6 +212,7 @@ def annotate(
     return VideoAnnotation.of(clips)
 
 
+@runtime_checkable
 class _Source(Protocol):
     @property
     def video(self) -> Video: ...
