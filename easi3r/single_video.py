@@ -171,7 +171,7 @@ def annotate(
 
     Args:
         video: a path, any fsspec URL, or RGB frames, uint8, (frames, height, width, 3).
-        pts_seconds: times of given frames, ascending; only for frames.
+        pts_seconds: times of the frames, ascending; only for frames.
         settings: None: the defaults; `model.weights` says which network.
         model: of `load_model`, in place of the weights that the settings name.
         destination: a dataset, on any fsspec URL, that the clips are committed to as well; created

@@ -51,7 +51,7 @@ def annotate_collection(
         settings: what to compute and how.
         cluster: where: a Dask cluster that is started for the run or exists, or this process.
         clips_per_partition: clips that one Prefect task supervises.
-        forecast: of `easi3r plan --forecast --json`; kept beside what the run really takes.
+        forecast: of `easi3r plan --forecast --json`; recorded beside what the run really takes.
 
     Returns:
         `Completed` with the run's record, also where inputs were quarantined (the dataset says

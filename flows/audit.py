@@ -33,17 +33,17 @@ def audit(
         repair_index: first make the index anew.
 
     Returns:
-        `Completed` where nothing was found, else `Failed`, each with the report.
+        `Completed` without findings, else `Failed`, each with the report.
     """
     url = absolute_location(url)
     if collect:
         collect_garbage(url, older_than_seconds)
     if repair_index:
         rebuild_index(url)
-    found = audit_dataset(url, sample, older_than_seconds)
-    create_markdown_artifact(f"# {url}\n\n{found}", key="audit-dataset")
-    if found.clean:
-        return Completed(message=str(found), data=found)
-    rows = [finding.model_dump(mode="json") for finding in found.findings[:MOST_ROWS]]
+    report = audit_dataset(url, sample, older_than_seconds)
+    create_markdown_artifact(f"# {url}\n\n{report}", key="audit-dataset")
+    if report.clean:
+        return Completed(message=str(report), data=report)
+    rows = [finding.model_dump(mode="json") for finding in report.findings[:MOST_ROWS]]
     create_table_artifact(rows, key="audit-findings")
-    return Failed(message=str(found), data=found)
+    return Failed(message=str(report), data=report)

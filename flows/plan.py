@@ -21,7 +21,7 @@ def plan(
     settings: Settings = Settings(),  # noqa: B008  frozen, so sharing it is safe
     cluster: Cluster = LocalDask(),  # noqa: B008
 ) -> PlanState:
-    """Probe every video of `source`, keep the plan under `destination`, and say what is pending.
+    """Probe every video of `source`, write the plan under `destination`, return what is pending.
 
     Args:
         source: a video, a folder, a glob or a manifest (.csv, .jsonl, .parquet), on any fsspec URL.

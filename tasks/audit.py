@@ -1,4 +1,4 @@
-"""What keeps a dataset true, as Prefect tasks: each a thin wrapper of a function of the store."""
+"""Maintenance of a dataset as Prefect tasks, each a thin wrapper of a function of the store."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from easi3r.plan import planned_clips
 from easi3r.run.progress import paced
 from easi3r.store import AuditReport
 from tasks.annotate import repeatable
-from tasks.watching import SECONDS_BETWEEN_NEWS
+from tasks.watching import SECONDS_BETWEEN_UPDATES
 
 
 @repeatable
@@ -40,4 +40,4 @@ def update_index(url: str) -> None:
 
 def _logged(what: str) -> Callable[[int, int], None]:
     """Logs now and then how many clips are done, with rate and ETA."""
-    return paced(get_run_logger().info, what, SECONDS_BETWEEN_NEWS)
+    return paced(get_run_logger().info, what, SECONDS_BETWEEN_UPDATES)

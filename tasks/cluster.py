@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 LOOPBACK = "127.0.0.1"  # a cluster of this machine is no other machine's business
-# How often a task may lose its worker before the supervisor is told, less one. Dask's own 3 would
+# Workers that a task may lose before the supervisor hears of it, less one. Dask's own 3 would
 # kill four workers for every split of a batch that holds a poison clip.
 ALLOWED_FAILURES = 1
 SCHEDULER_OPTIONS = {
@@ -218,7 +218,7 @@ def _package(module: str, extra: str) -> ModuleType:
 
 @contextmanager
 def _warnings_only(name: str) -> Iterator[None]:
-    """A logger's news kept to warnings; Prefect would show every line of it in the run's log."""
+    """Only warnings of a logger; Prefect would show every line of it in the run's log."""
     logger = logging.getLogger(name)
     before = logger.level
     logger.setLevel(logging.WARNING)

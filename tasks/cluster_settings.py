@@ -41,7 +41,7 @@ class ExistingDask(_Cluster):
 
 
 class JobQueueDask(_Cluster):
-    """A Dask cluster of jobs that a batch system runs, kept at `jobs` of them until the run ends.
+    """A Dask cluster of jobs of a batch system: `jobs` of them until the run ends.
 
     The scheduler is in the process of the flow, which must run where the jobs can reach it. One job
     is one worker with one GPU and one batch at a time; ask for the GPU in `directives`. What is not

@@ -1,4 +1,4 @@
-"""A run as Prefect shows it: log lines, a progress bar, and at its end what it did."""
+"""Progress of a run in Prefect: log lines, the progress artifact, and the report at its end."""
 
 import time
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from easi3r.run.ledger import Ledger
 from easi3r.run.run_record import MOST_TROUBLES, RUNS, RunRecord
 from easi3r.types import ClipReport
 
-SECONDS_BETWEEN_NEWS = 10.0
+SECONDS_BETWEEN_UPDATES = 10.0
 
 
 class PrefectWatcher(Watcher):
@@ -29,7 +29,7 @@ class PrefectWatcher(Watcher):
     Args:
         logger: of the flow run.
         artifact_id: of its progress artifact.
-        clock: seconds from an arbitrary start; given by tests.
+        clock: seconds from an arbitrary start; replaced by tests.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class PrefectWatcher(Watcher):
         self._logger = logger
         self._artifact_id = artifact_id
         self._clock = clock
-        self._told_at = clock()
+        self._last_due = clock()
         self._videos = 0
         self._probed = 0
         self._troubles = 0
@@ -92,16 +92,16 @@ class PrefectWatcher(Watcher):
 
     def _is_due(self) -> bool:
         now = self._clock()
-        due = now - self._told_at >= SECONDS_BETWEEN_NEWS
+        due = now - self._last_due >= SECONDS_BETWEEN_UPDATES
         if due:
-            self._told_at = now
+            self._last_due = now
         return due
 
 
 def open_progress_artifact() -> UUID:
     """A new progress artifact of the flow run that calls."""
     artifact_id = create_progress_artifact(
-        progress=0.0, key="annotate-progress", description="Clips settled"
+        progress=0.0, key="annotate-progress", description="Clips done"
     )
     assert isinstance(artifact_id, UUID)  # called from a flow's own thread, which does not await
     return artifact_id

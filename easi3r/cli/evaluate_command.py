@@ -1,7 +1,7 @@
 """`easi3r evaluate synthetic` and `easi3r evaluate real FOLDER`: scores where there is truth.
 
 Exit codes: 0 if it ran; 1 if a sequence could not be scored (it is named with its reason), or if
-`--require` was given and a figure that must be met is not; 2 if it could not run.
+a figure that `--require` asks for is missed; 2 if it could not run.
 """
 
 import json
@@ -54,12 +54,12 @@ def synthetic(
 
     console = answer_console()
     settings = parse_settings(settings_file, {"model": {"weights": weights}})
-    # First, so that weights that cannot be used are told at once.
+    # First, so that weights that cannot be used are an error at once.
     run = _described(load_checkpoint(settings.model.weights, settings.model.sha256), settings)
     chosen = benchmark_clips(clips, frames)
     watched = with_lines(run_benchmark(chosen, settings, out / "videos", processes), len(chosen))
-    found = {one.name: one for one in watched}
-    results = [found[one.name] for one in chosen]
+    by_name = {one.name: one for one in watched}
+    results = [by_name[one.name] for one in chosen]
     verdicts = judge(SYNTHETIC, results)
     console.print(figures_table(results))
     console.print(masks_table(results, "Masks, clips with movers", Kind.FROZEN.value))

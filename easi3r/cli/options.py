@@ -36,7 +36,7 @@ KeepBroken = Annotated[
 
 @dataclass(frozen=True)
 class RunOptions:
-    """The options of every command that plans a run; None: not given."""
+    """Options of every command that plans a run; None: left to the settings."""
 
     settings: SettingsFile = None
     weights: Weights = None
@@ -105,7 +105,7 @@ def takes_run_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def parse_settings(file: Path | None, options: dict[str, dict[str, Any]]) -> "Settings":
-    """Settings of a file with options on top; an option that is None was not given.
+    """Settings of a file with options on top; an option that is None changes nothing.
 
     Raises:
         SettingsError: the file is no JSON object, or a setting is out of its range.

@@ -1,6 +1,6 @@
-"""`easi3r audit`, `prune`, `requeue`, `index`, `query`: keep a dataset true, and find in it.
+"""`easi3r audit`, `prune`, `requeue`, `index`, `query`: maintain a dataset, and search it.
 
-Exit codes as in `easi3r.cli.app`; `audit` exits with 1 if it found anything.
+Exit codes as in `easi3r.cli.app`; `audit` exits with 1 on any finding.
 """
 
 import csv
@@ -46,7 +46,10 @@ def audit(
         typer.Option(min=0, help="Seconds from which an attempt without a record is an orphan."),
     ] = 3600.0,
     gc: Annotated[
-        bool, typer.Option("--gc", help="First delete orphans, leftovers, settled quarantine.")
+        bool,
+        typer.Option(
+            "--gc", help="First delete orphans, leftovers, quarantine of committed results."
+        ),
     ] = False,
     repair_index: Annotated[
         bool, typer.Option("--repair-index", help="First make the index anew.")
@@ -90,7 +93,7 @@ def prune(
     yes: Yes = False,
     limit: Limit = 20,
 ) -> None:
-    """Remove superseded results: all but the newest of each clip, or all but those given.
+    """Remove superseded results: all but the newest of each clip, or all but the chosen.
 
     A clip that has none of the results to keep loses none.
     """

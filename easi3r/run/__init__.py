@@ -1,1 +1,1 @@
-"""A collection: what a worker runs, what supervises it, and what is kept of it."""
+"""A run over a collection: worker, supervisor, ledger, forecast. Start at `collection.py`."""

@@ -1,4 +1,4 @@
-"""One line of JSON for every settled clip, on the logger `easi3r.clips` (docs/watching.md)."""
+"""One line of JSON for every clip, on the logger `easi3r.clips` (docs/watching.md)."""
 
 import json
 import logging

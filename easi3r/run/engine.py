@@ -123,9 +123,9 @@ load_engine = NetworkLoader()
 def warm_engine(
     weights: str, sha256: str | None, device: str, precision: Precision | None
 ) -> ModelEngine:
-    """The engine of some weights, loaded once per process and kept for the batches that follow.
+    """The engine of some weights, loaded once per process; later batches use it again.
 
-    In its precision from the start: what was rounded takes no memory a second time.
+    In its precision from the start, so that rounded weights take no memory a second time.
 
     Raises:
         CheckpointError: the weights cannot be used.

@@ -44,7 +44,7 @@ class Measurement(_Frozen):
     Attributes:
         seconds, bytes, objects: one value per clip, in the order measured; a single value has no
             spread, so that intervals collapse onto it.
-        device: where; `given` where the figures were not measured here.
+        device: where they were measured; `given` for the user's own figures.
     """
 
     seconds: tuple[Annotated[float, Field(ge=0)], ...] = Field(min_length=1)
@@ -71,9 +71,9 @@ class Forecast(_Frozen):
     Attributes:
         clips, frames: pending; nothing is counted for clips that are committed already.
         measured_clips: how many the figures come from; 1 without spread.
-        device: where they were measured, or `given`.
+        device: see `Measurement`.
         workers: devices at work at once.
-        price_per_hour: of one device, in whatever currency; None: no cost is given.
+        price_per_hour: of one device, in any currency; None: no cost.
         device_hours: of all workers together.
         wall_seconds: of the run, all workers busy until the last clips are dealt out; starting
             them, planning, and waiting for a queue are not in it.

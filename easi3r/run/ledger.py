@@ -27,7 +27,7 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class Ledger:
-    """Counts a run as it goes and keeps its record; several threads may share one.
+    """Counts a run as it goes and writes its record; several threads may share one.
 
     Args:
         run: with the weights' hash pinned.

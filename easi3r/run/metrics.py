@@ -12,16 +12,18 @@ from prometheus_client import Counter, Gauge, start_http_server
 from easi3r.errors import SettingsError
 from easi3r.types import ClipReport
 
-CLIPS = Counter("easi3r_clips", "Clips settled by this process.", ["outcome", "reason"])
+CLIPS = Counter(
+    "easi3r_clips", "Clips finished by this process, whatever the outcome.", ["outcome", "reason"]
+)
 FRAMES = Counter("easi3r_frames", "Frames of committed clips.")
 BYTES = Counter("easi3r_written_bytes", "Bytes of committed clips in storage.")
-DEGRADED = Counter("easi3r_degraded_clips", "Committed clips computed smaller than asked for.")
-STAGES = Counter("easi3r_stage_seconds", "Seconds spent on settled clips.", ["stage"])
+DEGRADED = Counter("easi3r_degraded_clips", "Committed clips computed at a smaller size.")
+STAGES = Counter("easi3r_stage_seconds", "Seconds spent on finished clips.", ["stage"])
 PAUSED = Gauge("easi3r_paused", "Threads of this process that wait for the store.")
 
 
 def count(report: ClipReport, seconds_by_stage: Mapping[str, float]) -> None:
-    """Add a settled clip."""
+    """Add a finished clip."""
     CLIPS.labels(outcome=report.outcome.value, reason=report.reason or "").inc()
     FRAMES.inc(report.frames)
     BYTES.inc(report.bytes_written)

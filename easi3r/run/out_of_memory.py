@@ -26,7 +26,7 @@ class ClipSize:
 
     @classmethod
     def of(cls, settings: Settings, frames: Frames) -> "ClipSize":
-        """The sizes that settings ask for, and that frames have been decoded at."""
+        """The full size: that of the settings, and of the decoded frames."""
         short, long = sorted(frames.images.shape[1:3])
         return cls(
             pairs_per_batch=settings.execution.pairs_per_batch,
@@ -45,26 +45,26 @@ class ClipSize:
             return replace(self, **halves, short_side_px=self.short_side_px // 2)
         return None
 
-    def settings(self, given: Settings, asked: "ClipSize") -> Settings:
-        """The given settings, which ask for a size, changed to ask for this one."""
-        values = given.model_dump()
-        for group, name, _, done in self._differences(asked):
-            values[group][name] = done
+    def settings(self, original: Settings, full: "ClipSize") -> Settings:
+        """Settings whose size is `full`, changed to this size."""
+        values = original.model_dump()
+        for group, name, _, actual in self._differences(full):
+            values[group][name] = actual
         return Settings.parse(values)
 
-    def degraded_from(self, asked: "ClipSize") -> tuple[str, ...]:
-        """What is smaller than asked for, as `setting asked -> done`."""
-        differences = self._differences(asked)
-        return tuple(f"{group}.{name} {was} -> {done}" for group, name, was, done in differences)
+    def degraded_from(self, full: "ClipSize") -> tuple[str, ...]:
+        """Differences from the full size, as `setting full -> actual`."""
+        differences = self._differences(full)
+        return tuple(f"{group}.{name} {was} -> {now}" for group, name, was, now in differences)
 
-    def _differences(self, asked: "ClipSize") -> Iterator[tuple[str, str, int | None, int | None]]:
-        for group, name, was, done in [
-            ("execution", "pairs_per_batch", asked.pairs_per_batch, self.pairs_per_batch),
-            ("graph", "window", asked.window, self.window),
-            ("video", "long_side_px", asked.long_side_px, self.long_side_px),
+    def _differences(self, full: "ClipSize") -> Iterator[tuple[str, str, int | None, int | None]]:
+        for group, name, was, now in [
+            ("execution", "pairs_per_batch", full.pairs_per_batch, self.pairs_per_batch),
+            ("graph", "window", full.window, self.window),
+            ("video", "long_side_px", full.long_side_px, self.long_side_px),
         ]:
-            if was != done:
-                yield group, name, was, done
+            if was != now:
+                yield group, name, was, now
 
 
 def sizes_to_try(size: ClipSize) -> Iterator[ClipSize]:

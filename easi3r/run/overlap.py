@@ -54,7 +54,7 @@ def overlapped(
                 return failed
             return finishing.submit(finish, item, worked)
 
-        def next_settled() -> tuple[Item, Finished | Exception]:
+        def next_finished() -> tuple[Item, Finished | Exception]:
             item, future = behind.popleft()
             error = future.exception()
             return item, error if isinstance(error, Exception) else future.result()
@@ -67,9 +67,9 @@ def overlapped(
             del prepared  # large, and not needed while its result is written
             behind.append((item, future))
             while len(behind) > depth or (behind and behind[0][1].done()):
-                yield next_settled()
+                yield next_finished()
         while behind:
-            yield next_settled()
+            yield next_finished()
 
 
 @contextmanager

@@ -15,7 +15,7 @@ class Progress:
 
     Attributes:
         total: clips of the plan, and videos that gave none.
-        clock: seconds from an arbitrary start; given by tests.
+        clock: seconds from an arbitrary start; replaced by tests.
         reasons: of the inputs that gave no result.
         engine_seconds: of all workers together.
     """
@@ -47,7 +47,7 @@ class Progress:
 
     @property
     def done(self) -> int:
-        """Clips that are settled, however."""
+        """Clips that are finished, whatever the outcome."""
         return self.counts.total()
 
     @property
@@ -73,13 +73,13 @@ class Progress:
         return self.elapsed_seconds / ran * (self.total - self.done)
 
     def __str__(self) -> str:
-        settled = ", ".join(
+        outcomes = ", ".join(
             f"{self.counts[outcome]} {outcome}" for outcome in Outcome if self.counts[outcome]
         )
         left = self.seconds_left
         eta = "unknown" if left is None else str(timedelta(seconds=round(left)))
         line = (
-            f"{self.done}/{self.total} settled ({settled or 'nothing yet'}), "
+            f"{self.done}/{self.total} clips done ({outcomes or 'nothing yet'}), "
             f"{self.bytes_written / 1e6:.1f} MB, {self.frames_per_second:.2f} frames/s, ETA {eta}"
         )
         troubles = ", ".join(f"{number} {reason}" for reason, number in self.reasons.most_common())
@@ -95,14 +95,14 @@ class Pace:
 
     def __init__(self, things: str) -> None:
         self._things = things
-        self._start = self._told_at = time.monotonic()
+        self._start = self._last_due = time.monotonic()
 
     def is_due(self, seconds: float) -> bool:
-        """Whether `seconds` have passed since this last said so, or since the start."""
+        """Whether `seconds` have passed since this was last true, or since the start."""
         now = time.monotonic()
-        due = now - self._told_at >= seconds
+        due = now - self._last_due >= seconds
         if due:
-            self._told_at = now
+            self._last_due = now
         return due
 
     def after(self, done: int, total: int) -> str:
@@ -115,12 +115,12 @@ class Pace:
 
 
 def paced(
-    tell: Callable[[str], None], what: str, every_seconds: float
+    write_line: Callable[[str], None], what: str, every_seconds: float
 ) -> Callable[[int, int], None]:
-    """A callback for a walk over clips, which tells now and then how far it is.
+    """A callback for a walk over clips, which writes now and then how far it is.
 
     Args:
-        tell: prints or logs a line.
+        write_line: prints or logs a line.
         what: is done, such as `auditing`.
 
     Returns:
@@ -130,6 +130,6 @@ def paced(
 
     def progress(done: int, total: int) -> None:
         if done and pace.is_due(every_seconds):
-            tell(f"{what}: {pace.after(done, total)}")
+            write_line(f"{what}: {pace.after(done, total)}")
 
     return progress

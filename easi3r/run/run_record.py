@@ -1,4 +1,4 @@
-"""What a run did: the record kept at `DEST/runs/<run id>.json`."""
+"""What a run did: its record at `DEST/runs/<run id>.json`."""
 
 from datetime import timedelta
 
@@ -26,7 +26,7 @@ class Trouble(_Frozen):
 
     @classmethod
     def of(cls, report: ClipReport) -> "Trouble":
-        """The trouble that a report tells of."""
+        """The trouble of a report."""
         return cls(
             subject=report.subject,
             video_url=report.video_url,

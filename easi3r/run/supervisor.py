@@ -1,6 +1,6 @@
 """Supervising batches: a lost batch is halved until the clip that kills its worker is alone.
 
-Reports are handed on as they come and never kept, so that a run may be of any length.
+Reports are passed on as they come and never collected, so that a run may be of any length.
 """
 
 from collections.abc import Callable, Iterable

@@ -114,8 +114,8 @@ class _Batch:
     """The steps of each clip and what they share; None stands for a clip committed already.
 
     Attributes:
-        fitting_pairs: pairs in flight that turned out to fit, by the shape of the frames; kept for
-            the clips that follow, being the one size that does not change results.
+        fitting_pairs: number of pairs in flight that fit into memory, by the shape of the frames;
+            later clips begin with it, for it does not change results.
         content: fingerprint and bytes of a video, read once a batch and not once a clip.
     """
 

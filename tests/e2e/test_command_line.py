@@ -56,7 +56,7 @@ def test_a_scene_from_video_to_picture(tmp_path: Path) -> None:
     dataset = tmp_path / "out.zarr"
     done = easi3r("annotate", video, dataset)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "1/1 settled (1 committed)" in done.stdout
+    assert "1/1 clips done (1 committed)" in done.stdout
     assert "frames/s, ETA 0:00:00" in done.stdout
     records = [path.read_text() for path in dataset.glob("commits/*/*.json")]
     (path,) = committed_paths(records)

@@ -24,7 +24,7 @@ def test_an_interrupted_run_says_so_and_keeps_its_record(tmp_path: Path) -> None
     out = subprocess.PIPE
     with subprocess.Popen(command, env=environment(), stdout=out, text=True) as process:
         assert process.stdout is not None
-        assert any("1/3 settled" in line for line in process.stdout)
+        assert any("1/3 clips done" in line for line in process.stdout)
         process.send_signal(signal.SIGINT)
         rest = process.stdout.read()
     assert process.returncode == 130, rest

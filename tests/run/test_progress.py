@@ -26,7 +26,7 @@ def test_rate_and_time_left_follow_the_clock() -> None:
     progress.add(report(Outcome.COMMITTED, frames=20))
     assert progress.frames_per_second == 2.0
     assert progress.seconds_left == 30.0
-    assert str(progress) == "1/4 settled (1 committed), 0.0 MB, 2.00 frames/s, ETA 0:00:30"
+    assert str(progress) == "1/4 clips done (1 committed), 0.0 MB, 2.00 frames/s, ETA 0:00:30"
 
 
 def test_skipped_clips_do_not_make_the_rest_look_fast() -> None:

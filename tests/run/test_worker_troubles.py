@@ -341,7 +341,7 @@ def test_what_ends_the_run_ends_the_batch_and_leaves_whole_clips(
     assert opened.quarantined == ()
 
 
-def test_each_settled_clip_is_one_line_of_json_and_counted(
+def test_each_clip_is_one_line_of_json_and_counted(
     dataset: str,
     specs: tuple[ClipSpec, ...],
     caplog: pytest.LogCaptureFixture,

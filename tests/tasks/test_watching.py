@@ -10,7 +10,7 @@ from easi3r.run.ledger import Ledger
 from easi3r.run.run import Run
 from easi3r.run.run_record import MOST_TROUBLES
 from easi3r.types import ClipReport, Outcome
-from tasks.watching import SECONDS_BETWEEN_NEWS, PrefectWatcher, report
+from tasks.watching import SECONDS_BETWEEN_UPDATES, PrefectWatcher, report
 from tests.engines import null_settings
 
 TROUBLE = ClipReport("id", "a.mp4", Outcome.QUARANTINED, "oom", "no memory")
@@ -51,10 +51,10 @@ def test_progress_is_told_now_and_then(
     run.add_skipped(5_000)
     run.add(ClipReport("a", "a.mp4", Outcome.COMMITTED))
     assert moved == []
-    clock.now += SECONDS_BETWEEN_NEWS
+    clock.now += SECONDS_BETWEEN_UPDATES
     run.add(ClipReport("b", "a.mp4", Outcome.COMMITTED))
     assert moved == [50.02]
-    assert "5002/10000 settled (2 committed, 5000 skipped)" in caplog.text
+    assert "5002/10000 clips done (2 committed, 5000 skipped)" in caplog.text
 
 
 def test_the_report_counts_failures_by_reason_and_says_where_more_is_said(tmp_path: Path) -> None:
