@@ -154,7 +154,7 @@ def test_the_commands_of_the_readme_run(
     Path(url).rename(folder / "out.zarr")
     commands = [
         shlex.split(line, comments=True)
-        for heading in ("Find clips", "Keep it true")
+        for heading in ("Query", "Audit, prune, requeue")
         for block in readme_blocks(heading, "sh")
         for line in block.splitlines()
     ]
@@ -163,7 +163,7 @@ def test_the_commands_of_the_readme_run(
         assert program == "easi3r"
         status, _, told = call(*arguments)
         assert status == 0, f"{arguments}: {told}"
-    ours, others = readme_blocks("Find clips", "python")
+    ours, others = readme_blocks("Query", "python")
     names: dict[str, Any] = {}
     exec(ours, names)
     assert sorted(names["table"]["frames"].to_pylist()) == [3, 4]
