@@ -11,10 +11,10 @@ from easi3r.store.encode import finite_or_null
 from easi3r.store.files import Files
 from easi3r.store.schema import (
     COMMITS,
-    RESULT_NAME,
     SCHEMA_VERSION,
     commit_folder,
     commit_path,
+    recorded_result,
     result_id,
     result_name,
 )
@@ -149,7 +149,7 @@ def parse_record(files: Files, path: str, data: bytes) -> CommitRecord:
 
 def committed_names(files: Files) -> frozenset[str]:
     """Names of all committed results, from one listing and no other read."""
-    return frozenset(_name(path) for path in files.sizes(COMMITS) if RESULT_NAME.match(_name(path)))
+    return frozenset(filter(None, map(recorded_result, files.sizes(COMMITS))))
 
 
 def records(files: Files) -> tuple[CommitRecord, ...]:
@@ -164,12 +164,8 @@ def records_of(files: Files, clip_id: str) -> tuple[CommitRecord, ...]:
     return _read(files, folder, names)
 
 
-def _name(path: str) -> str:
-    return path.rpartition("/")[2].removesuffix(".json")
-
-
 def _read(files: Files, folder: str, names: Iterable[str]) -> tuple[CommitRecord, ...]:
-    paths = [f"{folder}/{name}" for name in names if RESULT_NAME.fullmatch(_name(name))]
+    paths = [f"{folder}/{name}" for name in names if recorded_result(name)]
     found = [parse_record(files, path, data) for path, data in files.get_all(paths).items()]
     return tuple(
         sorted(

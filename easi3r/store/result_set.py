@@ -15,7 +15,7 @@ from functools import cached_property, partial
 import numpy as np
 
 from easi3r.store.files import Files, files_at
-from easi3r.store.schema import COMMITS, PREFIX, QUARANTINE, RESULT_NAME, SCHEMA_VERSION
+from easi3r.store.schema import COMMITS, PREFIX, QUARANTINE, SCHEMA_VERSION, recorded_result
 from easi3r.store.threads import in_threads
 
 _CLIP_ID_BYTES = 16
@@ -163,5 +163,4 @@ def committed_names_of(files: Files, prefix: str) -> np.ndarray:
 
 
 def _packed(file_names: Iterable[str]) -> np.ndarray:
-    names = (name.removesuffix(".json") for name in file_names)
-    return np.unique(pack_names(name for name in names if RESULT_NAME.fullmatch(name)))
+    return np.unique(pack_names(filter(None, map(recorded_result, file_names))))

@@ -14,9 +14,9 @@ from easi3r.store.schema import (
     CLIPS,
     COMMITS,
     PREFIX,
-    RESULT_NAME,
     clip_folder,
     commit_folder,
+    recorded_result,
     result_id,
 )
 from easi3r.store.threads import in_threads
@@ -61,8 +61,8 @@ def scan_clips(files: Files) -> Iterator[ClipScan]:
 
 def scan_clip(files: Files, clip_id: str) -> ClipScan:
     """One clip id, as it stands now."""
-    names = files.names(commit_folder(clip_id))
-    return _scan_clip(files, (clip_id, [name for name in names if name.startswith(clip_id)]))
+    records = filter(recorded_result, files.names(commit_folder(clip_id)))
+    return _scan_clip(files, (clip_id, [name for name in records if name.startswith(clip_id)]))
 
 
 def prefixes(files: Files) -> list[str]:
@@ -82,7 +82,7 @@ def strays(files: Files) -> Iterator[Finding]:
             if not (CLIP_ID.fullmatch(name) and name.startswith(prefix)):
                 yield _stray(f"{CLIPS}/{prefix}/{name}")
         for name in files.names(f"{COMMITS}/{prefix}"):
-            if not (_is_record(name) and name.startswith(prefix)):
+            if not (recorded_result(name) and name.startswith(prefix)):
                 yield _stray(f"{COMMITS}/{prefix}/{name}")
 
 
@@ -90,15 +90,11 @@ def _stray(path: str) -> Finding:
     return Finding(kind=Kind.UNKNOWN_OBJECT, path=path, problem="no name of this schema")
 
 
-def _is_record(name: str) -> bool:
-    return name.endswith(".json") and bool(RESULT_NAME.fullmatch(name.removesuffix(".json")))
-
-
 def _clips(files: Files) -> Iterator[tuple[str, list[str]]]:
     """(clip id, names of its records)."""
     for prefix in prefixes(files):
         records: dict[str, list[str]] = defaultdict(list)
-        for name in filter(_is_record, files.names(f"{COMMITS}/{prefix}")):
+        for name in filter(recorded_result, files.names(f"{COMMITS}/{prefix}")):
             records[name.partition(".")[0]].append(name)
         folders = set(filter(CLIP_ID.fullmatch, files.names(f"{CLIPS}/{prefix}")))
         for clip_id in sorted(folders | records.keys()):

@@ -68,6 +68,15 @@ def test_a_clip_whose_record_cannot_be_read_keeps_its_attempts(local_url: str) -
     assert files.exists(f"{record.path}/zarr.json")
 
 
+def test_a_file_named_almost_like_a_record_keeps_no_attempt(local_url: str) -> None:
+    record = write_clip(local_url, make_annotation(), SETTINGS).record
+    files = files_at(local_url)
+    files.put(f"{attempt_path(record.clip_id, '0' * 32)}/zarr.json", b"{}")
+    files.put(f"{record.commit_path}.bak", b"torn")
+    assert collect_garbage(local_url, older_than_seconds=0.0) == Collected(1, 0, 0)
+    open_dataset(local_url).verify_clip(record.clip_id)
+
+
 def test_an_attempt_that_a_misplaced_record_names_stays(local_url: str) -> None:
     record = write_clip(local_url, make_annotation(), SETTINGS).record
     files = files_at(local_url)

@@ -13,6 +13,7 @@ from easi3r.store import (
     ResultSet,
     committed_results,
     committed_set,
+    open_dataset,
     pack_clip_ids,
     quarantine,
     quarantine_record,
@@ -81,6 +82,21 @@ def test_what_is_committed_is_listed(dataset_url: str) -> None:
     found = committed_set(dataset_url)
     assert set(found) == committed_results(dataset_url)
     assert list(found) == sorted(found)
+
+
+@pytest.mark.parametrize("tail", ["", ".json.bak", ".json\n", "0.json", ".txt"])
+def test_a_file_named_almost_like_a_record_is_none(local_url: str, tail: str) -> None:
+    record = write_clip(local_url, make_annotation(), SETTINGS).record
+    data = Path(local_url, record.commit_path).read_bytes()
+    stray = result_name(record.clip_id, "d" * 64) + tail
+    for folder in (Path(local_url, record.commit_path).parent, Path(local_url, "quarantine")):
+        folder.mkdir(exist_ok=True)
+        (folder / stray).write_bytes(data)
+    assert committed_results(local_url) == {record.name}
+    assert list(committed_set(local_url)) == [record.name]
+    assert [found.name for found in open_dataset(local_url).results] == [record.name]
+    assert open_dataset(local_url).record(record.clip_id) == record
+    assert len(quarantined_set(local_url)) == 0
 
 
 def test_only_quarantined_results_are_listed(dataset_url: str) -> None:
