@@ -173,6 +173,12 @@ class ClipNotFoundError(StoreError, KeyError):
     __str__ = Easi3RError.__str__
 
 
+class VariableNotReadError(StoreError, AttributeError):
+    """A variable of a clip was not among those that were asked for."""
+
+    reason = "variable_not_read"
+
+
 class InvalidAnnotationError(StoreError):
     """An annotation breaks the schema: a wrong shape, a depth that is not positive, NaN."""
 

@@ -35,7 +35,8 @@ from easi3r.store.result_set import (
 )
 from easi3r.store.schema import SCHEMA_VERSION, VARIABLES, Variable, result_id, result_name
 from easi3r.store.summary import DatasetSummary, first_clips, inspect
-from easi3r.store.windows import ClipWindows, Window
+from easi3r.store.window import Window
+from easi3r.store.windows import ClipWindows
 from easi3r.store.write import (
     Written,
     committed_results,

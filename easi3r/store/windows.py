@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int64
+from jaxtyping import Float32
 
 from easi3r.errors import NotADatasetError, SettingsError
 from easi3r.geometry import fill_world_planes
@@ -32,42 +32,11 @@ from easi3r.store.failures import reading
 from easi3r.store.files import Files, files_at
 from easi3r.store.read import Dataset
 from easi3r.store.schema import VARIABLES
+from easi3r.store.window import Window
 
 PER_FRAME = frozenset(variable.name for variable in VARIABLES if variable.dims[0] == "time")
 _PINHOLE = frozenset({"depth", "intrinsics", "camera_to_world"})
 _LAYOUTS_KEPT = 1024
-
-
-@dataclass(frozen=True)
-class Window:
-    """Consecutive frames of one clip, as stored; None for what was not asked for.
-
-    Attributes:
-        clip_id, start: the first frame's place in the clip.
-        time: seconds from the start of the video.
-        frame_index: number of the frame in the source video.
-        dynamic_mask: True where something moves.
-        dynamic_score: 0..1 per token.
-        depth: z in the camera, > 0, in the clip's unit.
-        confidence: 0 where another frame contradicts the pixel.
-        point_map: world coordinates of each pixel, computed in float32 from depth, intrinsics and
-            pose, closer to them than the rounded copy in storage; the planes of x, y and z lie
-            apart in memory.
-        camera_to_world: OpenCV axes.
-        intrinsics: pixels of the stored resolution.
-    """
-
-    clip_id: str
-    start: int
-    time: Float64[np.ndarray, " frames"] | None = None
-    frame_index: Int64[np.ndarray, " frames"] | None = None
-    dynamic_mask: Bool[np.ndarray, "frames height width"] | None = None
-    dynamic_score: Float32[np.ndarray, "frames rows columns"] | None = None
-    depth: Float32[np.ndarray, "frames height width"] | None = None
-    confidence: Float32[np.ndarray, "frames height width"] | None = None
-    point_map: Float32[np.ndarray, "frames height width 3"] | None = None
-    camera_to_world: Float64[np.ndarray, "frames 4 4"] | None = None
-    intrinsics: Float64[np.ndarray, "frames 3 3"] | None = None
 
 
 @dataclass(frozen=True)
@@ -137,29 +106,29 @@ class ClipWindows:
         Every CRC-32C is checked, as by plain zarr, and nothing missing reads as fill values.
 
         Args:
-            variables: fields of `Window`; only what they take is read.
+            variables: names of array attributes of `Window`; only what they take is read.
 
         Raises:
             ClipNotFoundError: no such clip.
             SettingsError: no such frames, or no such variable.
             CorruptClipError: an object is missing or damaged.
             NotADatasetError: an array is laid out as this reader does not know.
-            StorageUnavailableError: a passing failure.
+            StorageUnavailableError: a transient failure.
         """
-        asked = frozenset(variables)
+        requested = dict.fromkeys(variables)  # each once, in order
         clip = self._clip(clip_id)
-        _check(clip.record, start, stop, asked)
-        pinhole = _PINHOLE if "point_map" in asked else frozenset()
+        _check(clip.record, start, stop, requested)
+        pinhole = _PINHOLE if "point_map" in requested else frozenset()
         files = files_at(self._dataset.url)
         layouts = {
             name: self._layout(self._document(files, clip, name))
-            for name in sorted(asked - {"point_map"} | pinhole)
+            for name in sorted(requested.keys() - {"point_map"} | pinhole)
         }
         _read_heads(files, clip, layouts)
         values = _read_frames(files, clip, layouts, start, stop)
         if pinhole:
             values["point_map"] = _point_map(**{name: values[name] for name in pinhole})
-        return Window(clip_id, start, **{name: values[name] for name in asked})
+        return Window(clip_id, start, {name: values[name] for name in requested})
 
     def _look_up(self, clip_id: str) -> _Clip:
         record = self._dataset.record(clip_id)
@@ -182,11 +151,11 @@ class ClipWindows:
             raise NotADatasetError(subject, f"an unknown layout: {error}", remedy) from error
 
 
-def _check(record: CommitRecord, start: int, stop: int, asked: frozenset[str]) -> None:
+def _check(record: CommitRecord, start: int, stop: int, requested: Iterable[str]) -> None:
     if not 0 <= start < stop <= record.frames:
         subject = f"frames [{start}, {stop}) of clip {record.clip_id}"
         raise SettingsError(subject, "are not in the clip", f"It has frames [0, {record.frames})")
-    if unknown := asked - PER_FRAME:
+    if unknown := set(requested) - PER_FRAME:
         remedy = f"Choose from {', '.join(sorted(PER_FRAME))}"
         raise SettingsError("variables", f"no such one: {', '.join(sorted(unknown))}", remedy)
 

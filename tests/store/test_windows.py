@@ -15,7 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from easi3r.config import StoreSettings
-from easi3r.errors import ClipNotFoundError, CorruptClipError, NotADatasetError, SettingsError
+from easi3r.errors import (
+    ClipNotFoundError,
+    CorruptClipError,
+    NotADatasetError,
+    SettingsError,
+    VariableNotReadError,
+)
 from easi3r.geometry import fill_world_planes, world_point_map
 from easi3r.store import ClipWindows, open_dataset, prepare_dataset, write_clip
 from easi3r.store.files import files_at
@@ -72,9 +78,27 @@ def test_only_what_is_asked_for_is_read(local_url: str) -> None:
     for name in ("depth", "point_map", "confidence"):
         (folder / name / "zarr.json").unlink()
     window = ClipWindows(dataset).read(clip_id, 1, 3, ["dynamic_mask", "time"])
-    assert window.dynamic_mask is not None
-    assert window.time is not None
-    assert window.depth is window.point_map is window.camera_to_world is None
+    assert set(window.values) == {"dynamic_mask", "time"}
+    assert len(window.dynamic_mask) == len(window.time) == 2
+
+
+def test_a_variable_that_was_not_requested_raises(local_url: str) -> None:
+    clip_id = written(local_url)
+    window = ClipWindows(open_dataset(local_url)).read(clip_id, 1, 3, ["time", "dynamic_mask"])
+    for copy in (window, pickle.loads(pickle.dumps(window))):
+        with pytest.raises(
+            VariableNotReadError, match=rf"depth .*{clip_id}: was not read"
+        ) as error:
+            copy.depth  # noqa: B018
+    assert error.value.remedy == "Ask for it: variables=('time', 'dynamic_mask', 'depth')"
+    absent = PER_FRAME - {"time", "dynamic_mask"}
+    assert not any(hasattr(window, name) for name in absent)
+
+
+def test_every_variable_with_frames_is_an_attribute_of_windows(local_url: str) -> None:
+    window = ClipWindows(open_dataset(local_url)).read(written(local_url), 0, 1, PER_FRAME)
+    for name in PER_FRAME:
+        assert getattr(window, name) is window.values[name]
 
 
 def test_datasets_of_earlier_versions_read(local_url: str) -> None:
