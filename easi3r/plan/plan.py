@@ -122,6 +122,11 @@ class Plan:
         for number, table in enumerate(self._tables(["clip_id"])):
             yield clip_ids(table)[self._is_first[number]]
 
+    def pending_clip_ids(self, done: ResultSet, settings: Settings) -> Iterator[np.ndarray]:
+        """Packed ids (`S16`) of the pending clips, a piece of the plan at a time; as `batches`."""
+        for table, is_pending in self._scanned(done, settings, ["clip_id"]):
+            yield clip_ids(table)[is_pending]
+
     def problems(self) -> Iterator[ClipReport]:
         """Videos that gave no clip, and shots that were left out, in the order of the plan."""
         for table in self._tables(REPORT_COLUMNS):

@@ -66,13 +66,27 @@ class ResultSet:
         """For each of some packed clip ids whether any result of it is here: bool, same length."""
         return self._begins_with(_words(clip_ids, _CLIP_ID_BYTES))
 
+    def of_clips(self, clip_ids: np.ndarray) -> "ResultSet":
+        """Every result of some packed clip ids: a loop over these, not over the set."""
+        wanted = _words(clip_ids, _CLIP_ID_BYTES)
+        words = _words(self.names, _NAME_BYTES)[:, : wanted.shape[1]]
+        places = [np.empty(0, int)]
+        for clip, first, beyond in zip(wanted, *self._ranges(wanted), strict=True):
+            places.append(first + np.flatnonzero((words[first:beyond] == clip).all(axis=1)))
+        return ResultSet(self.names[np.unique(np.concatenate(places))])
+
+    def _ranges(self, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The place of the first name that has the first word of each wanted one, and the end."""
+        keys = _keys(wanted)
+        first = np.searchsorted(self._sorted_keys, keys, "left")
+        return first, np.searchsorted(self._sorted_keys, keys, "right")
+
     def _begins_with(self, wanted: np.ndarray) -> np.ndarray:
         found = np.zeros(len(wanted), bool)
         if not len(self):
             return found
-        words, keys = _words(self.names, _NAME_BYTES)[:, : wanted.shape[1]], _keys(wanted)
-        first = np.searchsorted(self._sorted_keys, keys, "left")
-        beyond = np.searchsorted(self._sorted_keys, keys, "right")
+        words = _words(self.names, _NAME_BYTES)[:, : wanted.shape[1]]
+        first, beyond = self._ranges(wanted)
         for step in range(int((beyond - first).max(initial=0))):  # results of one clip: a few
             place = np.minimum(first + step, len(self) - 1)
             found |= (words[place] == wanted).all(axis=1)

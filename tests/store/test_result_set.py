@@ -66,6 +66,8 @@ def test_a_set_of_packed_names_is_the_set_of_names(
     asked_clips = [name[:32] for name in asked]
     found = both.contains_clips(pack_clip_ids(asked_clips))
     assert found.tolist() == [clip in clips for clip in asked_clips]
+    of_clips = both.of_clips(pack_clip_ids(asked_clips))
+    assert list(of_clips) == [name for name in both if name[:32] in asked_clips]
 
 
 def test_names_of_another_width_are_refused() -> None:
