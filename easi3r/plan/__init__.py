@@ -1,4 +1,4 @@
-"""The plan of a collection: which clips its videos give, kept as Parquet under the dataset.
+"""The plan of a collection: which clips its videos give, stored as Parquet under the dataset.
 
 `plan_collection` lists, probes and writes it, in parallel and restartable; `Plan.batches` streams
 the clips that are pending. See docs/decisions/006-plan-on-disk.md.

@@ -1,4 +1,4 @@
-"""What is kept and told of a whole plan."""
+"""Records of a whole plan: its contents on disk, and how far it is."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -77,7 +77,7 @@ class OutdatedResults(BaseModel):
 
 
 class PlanState(BaseModel):
-    """How far a plan is, for given weights and settings; each clip content counts once."""
+    """How far a plan is, for some weights and settings; each clip content counts once."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -3,8 +3,8 @@
 Writers: `prepare_dataset`, then `write_clip` per clip; a clip is visible once its commit record
 is there, and only then. Readers: `open_dataset`, `ClipWindows` for few frames of many clips (as
 tensors: `easi3r.store.torch_windows`), `inspect`, `query`, or plain zarr and xarray.
-Failures for good go to the quarantine. Keepers: `audit`, `collect_garbage`, `prune`, `requeue`,
-`update_index`.
+Permanent failures go to the quarantine. Maintenance: `audit`, `collect_garbage`, `prune`,
+`requeue`, `update_index`.
 """
 
 from easi3r.store.auditing import AuditReport, audit

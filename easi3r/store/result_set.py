@@ -82,15 +82,15 @@ class ResultSet:
         return first, np.searchsorted(self._sorted_keys, keys, "right")
 
     def _begins_with(self, wanted: np.ndarray) -> np.ndarray:
-        found = np.zeros(len(wanted), bool)
+        is_here = np.zeros(len(wanted), bool)
         if not len(self):
-            return found
+            return is_here
         words = _words(self.names, _NAME_BYTES)[:, : wanted.shape[1]]
         first, beyond = self._ranges(wanted)
         for step in range(int((beyond - first).max(initial=0))):  # results of one clip: a few
             place = np.minimum(first + step, len(self) - 1)
-            found |= (words[place] == wanted).all(axis=1)
-        return found
+            is_here |= (words[place] == wanted).all(axis=1)
+        return is_here
 
     @cached_property
     def _sorted_keys(self) -> np.ndarray:
@@ -108,7 +108,7 @@ def _keys(words: np.ndarray) -> np.ndarray:
 
 
 def pack_clip_ids(clip_ids: Iterable[str]) -> np.ndarray:
-    """Clip ids (32 hex digits each) as `S16`, in the order given."""
+    """Clip ids (32 hex digits each) as `S16`, in their order."""
     return np.frombuffer(bytes.fromhex("".join(clip_ids)), _CLIP_ID)
 
 
@@ -119,12 +119,12 @@ def unpack_clip_ids(clip_ids: np.ndarray) -> list[str]:
 
 
 def pack_names(names: Iterable[str]) -> np.ndarray:
-    """Names as `result_name` writes them as `S24`, in the order given."""
+    """Names as `result_name` writes them as `S24`, in their order."""
     return np.frombuffer(bytes.fromhex("".join(names).replace(".", "")), _NAME)
 
 
 def result_names(clip_ids: np.ndarray, weights_sha256: str, settings_digest: str) -> np.ndarray:
-    """What `result_name` says of many packed clip ids, packed: `S24`, in the order given.
+    """`result_name` of many packed clip ids, packed: `S24`, in their order.
 
     One SHA-256 a clip, about a microsecond.
     """
@@ -148,7 +148,7 @@ def committed_set(url: str) -> ResultSet:
     """Every committed result, from listings of names alone, 256 parts of the dataset in turn.
 
     Raises:
-        StorageUnavailableError, UnreadableURLError: storage did not say.
+        StorageUnavailableError, UnreadableURLError: storage did not answer.
     """
     files = files_at(url)
     parts = in_threads(partial(committed_names_of, files), commit_prefixes(files))
@@ -161,7 +161,7 @@ def quarantined_set(url: str) -> ResultSet:
     Records of videos, and those of earlier versions that name a clip but no result, are not in it.
 
     Raises:
-        StorageUnavailableError, UnreadableURLError: storage did not say.
+        StorageUnavailableError, UnreadableURLError: storage did not answer.
     """
     return ResultSet(_packed(files_at(url).names(QUARANTINE)))
 

@@ -1,4 +1,4 @@
-"""`Window`: some frames of a clip, with the variables that were asked for."""
+"""`Window`: consecutive frames of a clip, with the requested variables."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Reading few frames of many clips, fast: what training on a dataset does.
 
-`Dataset` opens a clip for looking at it, in milliseconds and with labels; `ClipWindows` keeps what
-it has learnt of clips and reads no byte twice that it does not need. For torch:
+`Dataset` opens a clip for looking at it, in milliseconds and with labels; `ClipWindows` caches the
+small arrays and chunk indexes of clips, and reads only the chunks of a window. For torch:
 `easi3r.store.torch_windows`.
 """
 
@@ -36,12 +36,12 @@ from easi3r.store.window import Window
 
 PER_FRAME = frozenset(variable.name for variable in VARIABLES if variable.dims[0] == "time")
 _PINHOLE = frozenset({"depth", "intrinsics", "camera_to_world"})
-_LAYOUTS_KEPT = 1024
+_CACHED_LAYOUTS = 1024
 
 
 @dataclass(frozen=True)
 class _Document:
-    """A `zarr.json`, told from others by its content: clips of one shape have the same ones."""
+    """A `zarr.json`; equal by its content, which clips of one shape share."""
 
     sha256: str
     stored: StoredObject = field(compare=False)
@@ -59,7 +59,7 @@ class _Range:
 
 @dataclass(frozen=True)
 class _Clip:
-    """What is known of a clip; `small` and `indexes` fill as they are needed.
+    """Cached parts of a clip; `small` and `indexes` are filled on demand.
 
     Attributes:
         objects: by name.
@@ -76,20 +76,20 @@ class _Clip:
 class ClipWindows:
     """Reads windows of frames of a dataset's clips.
 
-    As long as it lives, a clip's result is the one that was newest when it first read the clip.
+    Of each clip it reads the result that was the newest when it first read that clip.
     May be used by many threads. Pickles: a copy in another process has read nothing yet and
     connects to storage by itself.
 
     Args:
-        clips_kept: of how many clips the small arrays and the places of chunks are remembered, a
-            few KB each; the least recently used are forgotten.
+        clips_kept: number of clips whose small arrays and chunk indexes are cached, a few KB each;
+            the least recently used are dropped.
     """
 
     def __init__(self, dataset: Dataset, clips_kept: int = 1024) -> None:
         self._dataset = dataset
         self._clips_kept = clips_kept
         self._clip = functools.lru_cache(clips_kept)(self._look_up)
-        self._layout = functools.lru_cache(_LAYOUTS_KEPT)(self._read_layout)
+        self._layout = functools.lru_cache(_CACHED_LAYOUTS)(self._read_layout)
 
     def __reduce__(self) -> tuple[type["ClipWindows"], tuple[Dataset, int]]:
         return ClipWindows, (self._dataset, self._clips_kept)
@@ -167,25 +167,25 @@ def _object(files: Files, clip: _Clip, name: str) -> StoredObject:
 
 
 def _fetch(files: Files, record: CommitRecord, ranges: Sequence[_Range]) -> list[bytes]:
-    """The bytes of each range, all asked for at once where the storage can."""
+    """The bytes of each range, in one concurrent request where the storage can."""
     paths = [f"{record.path}/{part.name}" for part in ranges]
-    answers = files.fs.cat_ranges(
+    results = files.fs.cat_ranges(
         [files.absolute(path) for path in paths],
         [part.start for part in ranges],
         [part.stop for part in ranges],
     )
-    for part, path, answer in zip(ranges, paths, answers, strict=True):
-        if isinstance(answer, Exception):
+    for part, path, result in zip(ranges, paths, results, strict=True):
+        if isinstance(result, Exception):
             try:
                 with reading(files.locate(path)):
-                    raise answer
+                    raise result
             except FileNotFoundError as error:
                 raise corrupt(files, record, f"{part.name} is missing") from error
-    return answers
+    return results
 
 
 def _read_heads(files: Files, clip: _Clip, layouts: Mapping[str, Layout]) -> None:
-    """Remember what `_Clip` keeps of each array: one round trip for all, the first time."""
+    """Fill the caches of a `_Clip` for these arrays: one round trip for all that is missing."""
     unread = [name for name in layouts if name not in clip.small and name not in clip.indexes]
     ranges = []
     for name in unread:
@@ -195,7 +195,7 @@ def _read_heads(files: Files, clip: _Clip, layouts: Mapping[str, Layout]) -> Non
         ranges.append(_Range(path, start, size))
     for name, data in zip(unread, _fetch(files, clip.record, ranges), strict=True):
         layout = layouts[name]
-        with _told(files, clip.record, name):
+        with _naming_clip(files, clip.record, name):
             if layout.frames_per_chunk:
                 clip.indexes[name] = decode_index(layout, data)
             else:
@@ -216,13 +216,13 @@ def _read_frames(
         for name in chunked
     ]
     for name, data in zip(chunked, _fetch(files, clip.record, ranges), strict=True):
-        with _told(files, clip.record, name):
+        with _naming_clip(files, clip.record, name):
             values[name] = decode_frames(layouts[name], clip.indexes[name], data, start, stop)
     return values
 
 
 @contextmanager
-def _told(files: Files, record: CommitRecord, variable: str) -> Iterator[None]:
+def _naming_clip(files: Files, record: CommitRecord, variable: str) -> Iterator[None]:
     try:
         yield
     except DamagedChunkError as error:

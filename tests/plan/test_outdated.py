@@ -57,9 +57,11 @@ def test_pending_clips_with_results_of_another_id_are_counted_by_reason(plan: Pl
     commit(plan, specs[4], "a", SETTINGS.digest)  # of now: not pending
     quarantined = result_names(pack_clip_ids([specs[0].clip_id]), "a" * 64, SETTINGS.digest)
     committed = committed_set(plan.destination)
-    found = outdated_results(plan, committed, ResultSet(quarantined), SETTINGS)
-    assert found == OutdatedResults(clips=3, examined=3, reasons={OLD_WEIGHTS: 2, OLD_SETTINGS: 1})
-    assert str(found) == f"3: 2 {OLD_WEIGHTS}; 1 {OLD_SETTINGS}"
+    counted = outdated_results(plan, committed, ResultSet(quarantined), SETTINGS)
+    assert counted == OutdatedResults(
+        clips=3, examined=3, reasons={OLD_WEIGHTS: 2, OLD_SETTINGS: 1}
+    )
+    assert str(counted) == f"3: 2 {OLD_WEIGHTS}; 1 {OLD_SETTINGS}"
 
 
 def test_of_many_clips_the_first_are_examined_and_that_is_said(
@@ -71,12 +73,12 @@ def test_of_many_clips_the_first_are_examined_and_that_is_said(
         commit(plan, spec, "c", SETTINGS.digest)
     for spec in specs[2:]:
         commit(plan, spec, "a", "d" * 64)
-    found = outdated_results(plan, committed_set(plan.destination), NOTHING, SETTINGS)
-    assert found == OutdatedResults(clips=9, examined=2, reasons={OLD_WEIGHTS: 2})
-    assert str(found) == f"9: 2 {OLD_WEIGHTS} (of the first 2 looked at)"
+    counted = outdated_results(plan, committed_set(plan.destination), NOTHING, SETTINGS)
+    assert counted == OutdatedResults(clips=9, examined=2, reasons={OLD_WEIGHTS: 2})
+    assert str(counted) == f"9: 2 {OLD_WEIGHTS} (of the first 2 looked at)"
 
 
 def test_without_results_nothing_is_outdated(plan: Plan) -> None:
-    found = outdated_results(plan, NOTHING, NOTHING, SETTINGS)
-    assert found == OutdatedResults(clips=0, examined=0, reasons={})
-    assert str(found) == "0"
+    counted = outdated_results(plan, NOTHING, NOTHING, SETTINGS)
+    assert counted == OutdatedResults(clips=0, examined=0, reasons={})
+    assert str(counted) == "0"
