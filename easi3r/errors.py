@@ -28,16 +28,16 @@ class Easi3RError(Exception):
         return f"{self.subject}: {self.problem}. {self.remedy}."
 
     def about(self, subject: str) -> "Easi3RError":
-        """The same problem told of a subject that only the caller knows."""
+        """The same problem, about a subject that only the caller knows."""
         return type(self)(subject, self.problem, self.remedy)
 
 
 class PermanentError(Easi3RError):
-    """The same input fails again: quarantine it and go on."""
+    """A permanent failure: the same input fails again, so quarantine it and go on."""
 
 
 class TransientError(Easi3RError):
-    """The same call may succeed later: retry it."""
+    """A transient failure: the same call may succeed later, so retry it."""
 
 
 class SettingsError(PermanentError):
@@ -173,6 +173,12 @@ class ClipNotFoundError(StoreError, KeyError):
     __str__ = Easi3RError.__str__
 
 
+class VariableNotReadError(StoreError, AttributeError):
+    """A window of a clip was read without this variable."""
+
+    reason = "variable_not_read"
+
+
 class InvalidAnnotationError(StoreError):
     """An annotation breaks the schema: a wrong shape, a depth that is not positive, NaN."""
 
@@ -186,13 +192,13 @@ class CorruptClipError(StoreError):
 
 
 class StorageUnavailableError(TransientError):
-    """Storage answered with a passing failure (timeout, 503, broken connection)."""
+    """A transient failure of storage: a timeout, HTTP 503, a broken connection."""
 
     reason = "storage_unavailable"
 
 
 class DestinationFullError(TransientError):
-    """There is no room left where results go; somebody may make some."""
+    """No space is left at the destination; somebody may free some."""
 
     reason = "destination_full"
 
@@ -204,12 +210,12 @@ class OutOfMemoryError(TransientError):
 
 
 class WorkerLostError(TransientError):
-    """The process that ran a task died under it, again and again."""
+    """The worker process of a task died, again and again."""
 
     reason = "worker_lost"
 
 
 class ClusterLostError(TransientError):
-    """No scheduler answers, or the one that ran the work went away."""
+    """The Dask scheduler does not answer, or is gone."""
 
     reason = "cluster_lost"

@@ -1,6 +1,6 @@
-"""Where work runs: the protocol that supervisors speak, and the executor of one process.
+"""Where work runs: the protocol of executors, and the executor of one process.
 
-Only items and answers cross an executor; data goes through the store. The Dask executor is in
+Only items and results cross an executor; data goes through the store. The Dask executor is in
 `tasks/`.
 """
 
@@ -11,35 +11,35 @@ from typing import Protocol, TypeVar, runtime_checkable
 from easi3r.errors import WorkerLostError
 
 Item = TypeVar("Item")
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 @runtime_checkable
 class Executor(Protocol):
-    """Runs a function over items somewhere; answers come as they finish, in any order."""
+    """Runs a function over items, in this process or elsewhere."""
 
     @property
     def workers(self) -> int:
-        """How many items run at once now."""
+        """Number of items that run at once now."""
         ...
 
     def map(
-        self, function: Callable[[Item], Answer], items: Iterable[Item]
-    ) -> Iterator[tuple[Item, Answer | WorkerLostError]]:
-        """Each item with its answer, or with the error if the worker under it kept dying.
+        self, function: Callable[[Item], Result], items: Iterable[Item]
+    ) -> Iterator[tuple[Item, Result | WorkerLostError]]:
+        """Each item with its result, or with the error of its lost workers; as they finish.
 
-        Items are taken from their iterable as workers get free, so it may be long and lazy.
+        Items are taken as workers get free, so the iterable may be long and lazy.
 
         Raises:
-            ClusterLostError: what the work runs on went away.
+            ClusterLostError: the cluster is gone.
         """
         ...
 
 
 class InProcess:
-    """The executor of one person: everything here, one item after the other.
+    """The executor without a cluster: this process, one item after the other.
 
-    Threads may share one; their items take turns, as an engine is no two threads' at once.
+    Threads may share one; their items take turns, since an engine serves one thread at a time.
     """
 
     workers = 1
@@ -48,27 +48,27 @@ class InProcess:
         self._turn = threading.Lock()
 
     def map(
-        self, function: Callable[[Item], Answer], items: Iterable[Item]
-    ) -> Iterator[tuple[Item, Answer | WorkerLostError]]:
-        """See `Executor.map`; nothing is lost here."""
+        self, function: Callable[[Item], Result], items: Iterable[Item]
+    ) -> Iterator[tuple[Item, Result | WorkerLostError]]:
+        """See `Executor.map`; no worker is lost here."""
         for item in items:
             with self._turn:
-                answer = function(item)
-            yield item, answer
+                result = function(item)
+            yield item, result
 
 
 def map_suspects_alone(
-    executor: Executor, function: Callable[[Item], Answer], items: Iterable[Item]
-) -> Iterator[tuple[Item, Answer | WorkerLostError]]:
-    """As `Executor.map`, but what lost its worker runs once more with nothing beside it.
+    executor: Executor, function: Callable[[Item], Result], items: Iterable[Item]
+) -> Iterator[tuple[Item, Result | WorkerLostError]]:
+    """As `Executor.map`, but an item that lost its worker runs once more, alone.
 
-    Dask blames every task that waited on a dying worker, the innocent too.
+    Dask blames every task of a dying worker, also those that did not kill it.
     """
     suspects: list[Item] = []
-    for item, answer in executor.map(function, items):
-        if isinstance(answer, WorkerLostError):
+    for item, result in executor.map(function, items):
+        if isinstance(result, WorkerLostError):
             suspects.append(item)
         else:
-            yield item, answer
+            yield item, result
     for suspect in suspects:
         yield from executor.map(function, [suspect])

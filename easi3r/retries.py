@@ -1,4 +1,4 @@
-"""Trying again after failures that pass."""
+"""Retries of transient failures, with exponential backoff and jitter."""
 
 import logging
 import random
@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from easi3r.errors import OutOfMemoryError, TransientError
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 _LOGGER = logging.getLogger(__name__)
 FIRST_WAIT_SECONDS = 0.5
@@ -16,23 +16,31 @@ LONGEST_WAIT_SECONDS = 30.0
 
 
 def backoff_seconds(failures: int) -> float:
-    """How long to wait after so many failures in a row: exponential, with full jitter.
+    """Seconds to wait before the next attempt: exponential backoff with full jitter.
 
-    Uniform between 0 and 0.5 s, 1 s, 2 s .. 30 s, so that many workers that failed together do not
-    return together.
+    Uniform between 0 and 0.5 s, 1 s, 2 s .. 30 s, so that workers that failed together do not
+    retry together.
+
+    Args:
+        failures: number of failures in a row, >= 1.
     """
     longest = FIRST_WAIT_SECONDS * 2 ** min(failures - 1, 16)
     return random.uniform(0, min(LONGEST_WAIT_SECONDS, longest))
 
 
 def with_backoff(
-    run: Callable[[], Answer], attempts: int, wait: Callable[[float], object] = time.sleep
-) -> Answer:
-    """Run, again after each transient error, at most `attempts` times in all.
+    run: Callable[[], Result], attempts: int, wait: Callable[[float], object] = time.sleep
+) -> Result:
+    """Call a function, and retry it after each transient failure.
+
+    Args:
+        run: what to call.
+        attempts: number of calls at most, >= 1.
+        wait: callback that sleeps for some seconds between two attempts.
 
     Raises:
-        TransientError: of the last attempt. Other errors are not retried, nor is running out of
-            memory: the same size would not fit the next time either.
+        TransientError: that of the last attempt. Permanent failures are not retried, nor is
+            `OutOfMemoryError`: the same size would not fit the next time either.
     """
     for failures in range(1, attempts):
         try:

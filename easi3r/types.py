@@ -27,7 +27,7 @@ class Video:
     """A probed video: what decoding it really gives, whatever its header says.
 
     Attributes:
-        url: where it was read, as given by the source.
+        url: where it was read, as the source names it.
         fingerprint: SHA-256 of the file's bytes, hex.
         size_bytes: length of the file.
         width, height: pixels of a decoded frame after its rotation metadata is applied.
@@ -39,8 +39,8 @@ class Video:
             `pts_seconds` then holds the frames before the break.
         timestamps_derived: True where the container's timestamps are missing or do not ascend, so
             that `pts_seconds` was partly worked out from their neighbours and the frame rate.
-        cuts: frames that begin another shot, ascending, without frame 0; empty where none was
-            looked for.
+        cuts: frames that begin another shot, ascending, without frame 0; empty without shot
+            detection.
     """
 
     url: str
@@ -74,10 +74,10 @@ class ClipSpec:
         video_url, video_fingerprint: as in `Video`.
         frame_index: source frames to read, in presentation order, ascending.
         pts_seconds: their presentation times.
-        owned_start, owned_stop: the source frames [start, stop) this clip answers for; the owned
+        owned_start, owned_stop: the source frames [start, stop) that this clip owns; the owned
             ranges of a video's clips partition it, what is read beyond them is context.
         stream_break: as in `Video`, set where a broken video's leading frames were accepted.
-        timestamps_derived: as in `Video`; such frames are found by their number, not their time.
+        timestamps_derived: as in `Video`; such frames are identified by number, not by time.
     """
 
     video_url: str
@@ -162,7 +162,7 @@ class TokenMatches:
 
 @dataclass(frozen=True)
 class KnownCameras:
-    """Cameras given from outside, held fixed by the alignment. None: unknown, estimated.
+    """Cameras known beforehand, held fixed by the alignment. None: unknown, estimated.
 
     Attributes:
         intrinsics: per frame, in pixels of the stored resolution.
@@ -196,13 +196,13 @@ class KnownCameras:
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """Cameras and depths of one clip; world = camera of the first frame unless poses were given.
+    """Cameras and depths of one clip; world = camera of the first frame unless poses were known.
 
     Attributes:
         camera_to_world: OpenCV axes.
         intrinsics: pixels of the stored resolution.
         depth: z in the camera, > 0, in the clip's own unit.
-        confidence: the network's, >= 1; 0 where cleaning found the pixel contradicted.
+        confidence: of the network, >= 1; 0 where another frame contradicts the pixel.
         loss_history: the objective after each step of the solver; the start's if it took none.
         quality: named figures, e.g. `final_objective`, `median_reprojection_px`.
     """
@@ -237,9 +237,9 @@ class ClipAnnotation:
         dynamic_score: motion score per token, 0..1.
         dynamic_mask: True where something moves.
         scale: `arbitrary`, or `metric` where known poses in metres fixed it.
-        poses_given: the poses came from outside; else world = camera of the first frame.
-        degraded: what was computed smaller than asked for, so that it fitted into the device, as
-            `setting asked -> done`; empty for a result exactly as asked for.
+        poses_given: the poses were known beforehand; else world = camera of the first frame.
+        degraded: settings that were reduced so that the clip fitted into the device's memory, as
+            `setting requested -> used`; empty where none was.
     """
 
     spec: ClipSpec
@@ -261,7 +261,7 @@ class ClipAnnotation:
 
 
 class Outcome(StrEnum):
-    """What became of a clip, or of a video that gave no clip."""
+    """The outcome of a clip, or of a video that gave no clip."""
 
     COMMITTED = "committed"
     SKIPPED = "skipped"  # already committed, by an earlier run or by a duplicate of the video
@@ -276,7 +276,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class ClipReport:
-    """A task's whole answer about one clip (or about a video that could not be planned).
+    """The report of a task about one clip (or about a video that could not be planned).
 
     Attributes:
         subject: the clip id, or the id of the video's quarantine record.

@@ -34,8 +34,10 @@ def plan(
         run = repeatable(prepare)(Run.of(source, destination, settings), executor)
         made = repeatable(plan_run)(run, executor, watcher)
     watcher.planned(made)
-    state = Backlog.read(made, run).state()
+    backlog = Backlog.read(made, run)
+    state = backlog.state()
     figures = {**made.counts.model_dump(), **state.model_dump(), **made.reasons()}
+    figures["outdated_results"] = str(backlog.outdated())
     rows = "\n".join(f"| {name} | {figure} |" for name, figure in figures.items())
     create_markdown_artifact(f"# {run.source}\n\n|  |  |\n|---|---|\n{rows}", key="plan-collection")
     return state

@@ -13,7 +13,7 @@ def leaves(kind: type[errors.Easi3RError]) -> list[type[errors.Easi3RError]]:
 
 
 @pytest.mark.parametrize("kind", leaves(errors.Easi3RError), ids=lambda kind: kind.__name__)
-def test_an_error_keeps_its_words_across_a_process(kind: type[errors.Easi3RError]) -> None:
+def test_an_error_survives_pickling_with_its_message(kind: type[errors.Easi3RError]) -> None:
     error = kind("a.mp4", "is empty", "Copy it again")
     copy = pickle.loads(pickle.dumps(error))
     assert type(copy) is kind

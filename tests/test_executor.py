@@ -22,7 +22,7 @@ def test_in_process_is_an_executor_and_keeps_order() -> None:
     assert list(InProcess().map(lambda item: item * 2, [1, 2])) == [(1, 2), (2, 4)]
 
 
-def test_the_innocent_are_cleared_alone() -> None:
+def test_items_blamed_for_a_lost_worker_run_again_alone() -> None:
     answers = dict(map_suspects_alone(Crowded(), lambda item: item * 2, [1, 2, 3, 4]))
     assert isinstance(answers.pop(3), WorkerLostError)
     assert answers == {1: 2, 2: 4, 4: 8}

@@ -37,14 +37,14 @@ def test_transient_errors_are_retried_and_bounded() -> None:
     [EmptyFileError("a.mp4", "no bytes", "Upload"), OutOfMemoryError("cuda:0", "full", "Less")],
     ids=lambda error: error.reason,
 )
-def test_what_would_fail_again_is_not_retried(error: Exception) -> None:
+def test_permanent_failures_are_not_retried(error: Exception) -> None:
     flaky = Flaky(error, failures=1)
     with pytest.raises(type(error)):
         with_backoff(flaky, attempts=5, wait=lambda _: pytest.fail("waited"))
     assert flaky.calls == 1
 
 
-def test_waits_grow_to_a_bound_and_are_spread_over_the_whole_of_it() -> None:
+def test_backoff_grows_to_a_bound_with_full_jitter() -> None:
     random.seed(0)
     for failures, longest in [(1, 0.5), (2, 1.0), (5, 8.0), (50, LONGEST_WAIT_SECONDS)]:
         waits = [backoff_seconds(failures) for _ in range(500)]

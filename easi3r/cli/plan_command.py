@@ -8,7 +8,7 @@ from easi3r.cli.consoles import answer_console, error_console
 from easi3r.cli.options import Destination, RunOptions, Source, takes_run_options
 
 if TYPE_CHECKING:
-    from easi3r.plan import Plan, PlanState
+    from easi3r.plan import OutdatedResults, Plan, PlanState
     from easi3r.run.forecast import Forecast, Measurement
     from easi3r.run.run import Run
     from easi3r.types import ClipReport, ClipSpec
@@ -50,7 +50,7 @@ def plan(
     with PlanProgress(error_console()) as watcher:
         made = plan_run(run, executor, watcher)
     backlog = Backlog.read(made, run)
-    state = backlog.state()
+    state, outdated = backlog.state(), backlog.outdated()
     expected: Forecast | None = None
     if state.pending and (with_forecast or given is not None):
         if given is None:  # one more than asked for: the first warms up and is not counted
@@ -63,7 +63,7 @@ def plan(
             workers=workers,
             price_per_hour=price_per_hour,
         )
-    _show(made, state, expected, as_json)
+    _show(made, state, outdated, expected, as_json)
     troubled = made.counts.quarantined_videos + made.counts.failed_videos + state.quarantined
     raise typer.Exit(1 if troubled else 0)
 
@@ -84,7 +84,13 @@ def _measured(sample: "tuple[ClipSpec, ...]", run: "Run") -> "Measurement":
     return measure(sample, run, show)
 
 
-def _show(made: "Plan", state: "PlanState", expected: "Forecast | None", as_json: bool) -> None:
+def _show(
+    made: "Plan",
+    state: "PlanState",
+    outdated: "OutdatedResults",
+    expected: "Forecast | None",
+    as_json: bool,
+) -> None:
     from easi3r.cli.tables import forecast_table, plan_table
 
     console = answer_console()
@@ -95,11 +101,12 @@ def _show(made: "Plan", state: "PlanState", expected: "Forecast | None", as_json
             "destination": made.destination,
             "counts": made.counts.model_dump(),
             "state": state.model_dump(),
+            "outdated": outdated.model_dump(),
             "reasons": made.reasons(),
             "forecast": expected and expected.model_dump(),
         }
         console.print_json(data=answer)
         return
-    console.print(plan_table(made, state))
+    console.print(plan_table(made, state, outdated))
     if expected is not None:
         console.print(forecast_table(expected))

@@ -7,7 +7,7 @@ import pyarrow as pa
 from rich.markup import escape
 from rich.table import Table
 
-from easi3r.plan import Plan, PlanState
+from easi3r.plan import OutdatedResults, Plan, PlanState
 from easi3r.run.forecast import Forecast, Interval
 from easi3r.run.run_record import MOST_TROUBLES, RunRecord
 from easi3r.store import AuditReport, CommitRecord, QuarantineRecord
@@ -80,7 +80,7 @@ def rows_table(rows: pa.Table) -> Table:
     return table
 
 
-def plan_table(plan: Plan, state: PlanState) -> Table:
+def plan_table(plan: Plan, state: PlanState, outdated: OutdatedResults) -> Table:
     """What the plan holds and how much of it is pending."""
     counts = plan.counts
     table = Table(title=f"plan {plan.plan_id} of {escape(plan.record.source)}", show_header=False)
@@ -95,6 +95,7 @@ def plan_table(plan: Plan, state: PlanState) -> Table:
         ("seconds of video", f"{counts.seconds:.1f}"),
         ("committed already", str(state.committed)),
         ("quarantined clips", str(state.quarantined)),
+        ("outdated results", str(outdated)),
         ("would run: clips", str(state.pending)),
         ("would run: frames", str(state.pending_frames)),
         ("would run: seconds of video", f"{state.pending_seconds:.1f}"),

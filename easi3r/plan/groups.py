@@ -1,4 +1,4 @@
-"""Cutting a listing into groups of videos, each planned by one worker and kept in one part.
+"""Cutting a listing into groups of videos, each planned by one worker and stored in one part.
 
 Where a group ends depends on the videos near its end, not on how many came before: a video added
 to a collection changes one group, and the parts of all others are still good.
@@ -55,8 +55,8 @@ def group_videos(videos: Iterable[SourceVideo]) -> Iterator[VideoGroup]:
 
 
 def _ends_a_group(url: str) -> bool:
-    found = hashlib.blake2b(url.encode(), digest_size=8).digest()
-    return int.from_bytes(found) % MEAN_VIDEOS == 0
+    key = hashlib.blake2b(url.encode(), digest_size=8).digest()
+    return int.from_bytes(key) % MEAN_VIDEOS == 0
 
 
 def with_storable_names(videos: Iterable[SourceVideo]) -> Iterator[SourceVideo]:
@@ -69,9 +69,9 @@ def with_storable_names(videos: Iterable[SourceVideo]) -> Iterator[SourceVideo]:
 
 
 def with_versions(videos: Iterable[SourceVideo]) -> Iterator[SourceVideo]:
-    """The same videos; what a manifest does not say of them is asked of the storage, 16 at once.
+    """The same videos with size and version, looked up in storage where the listing lacks both.
 
-    A URL that does not answer stays without: probing tells what is wrong with it.
+    16 at once. A URL that does not answer stays without: probing reports its fault.
     """
     videos = iter(videos)
     with ThreadPoolExecutor(_THREADS) as pool:
@@ -91,7 +91,7 @@ def _with_version(video: SourceVideo) -> SourceVideo:
 
 @dataclass(frozen=True)
 class SpooledGroups:
-    """Groups on this machine's disk: how many there are is known before the first is planned."""
+    """Groups on this machine's disk, so that their number is known before the first is planned."""
 
     groups: int
     videos: int
@@ -105,7 +105,7 @@ class SpooledGroups:
 
 @contextmanager
 def spooled(groups: Iterable[VideoGroup]) -> Iterator[SpooledGroups]:
-    """All groups, taken now and kept in a temporary file until the block ends."""
+    """All groups, taken now and spooled to a temporary file until the block ends."""
     with tempfile.TemporaryFile(prefix="easi3r-plan-") as file:
         count = videos = 0
         for group in groups:

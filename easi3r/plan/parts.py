@@ -57,7 +57,7 @@ class PartSummary(BaseModel):
         clips: contents that come twice are counted twice here.
         frames: that the clips read; context counts for each clip that reads it.
         seconds: from the first to the last frame of each clip.
-        quarantined_videos, failed_videos: gave no clip, for good or for a passing reason.
+        quarantined_videos, failed_videos: without a clip, after a permanent or a transient failure.
         left_out_shots: too short for a clip.
     """
 

@@ -36,7 +36,7 @@ _READ_AT_ONCE = 16  # parts; storage answers many requests in the time of one
 class Plan:
     """A plan under a dataset; reads its parts as they are needed.
 
-    Kept in memory once it was asked for clips: 16 bytes and a bit for each.
+    Cached in memory, from the first method that reads clips on: a byte for each clip.
     """
 
     destination: str
@@ -61,7 +61,7 @@ class Plan:
         held, as they are stored.
 
         Args:
-            done: results that are not to be made: `committed_set(url) | quarantined_set(url)`.
+            done: results that need not be made: `committed_set(url) | quarantined_set(url)`.
             settings: with the weights' hash pinned; planned with the same planning settings.
 
         Raises:
@@ -122,6 +122,11 @@ class Plan:
         for number, table in enumerate(self._tables(["clip_id"])):
             yield clip_ids(table)[self._is_first[number]]
 
+    def pending_clip_ids(self, done: ResultSet, settings: Settings) -> Iterator[np.ndarray]:
+        """Packed ids (`S16`) of the pending clips, a piece of the plan at a time; as `batches`."""
+        for table, is_pending in self._scanned(done, settings, ["clip_id"]):
+            yield clip_ids(table)[is_pending]
+
     def problems(self) -> Iterator[ClipReport]:
         """Videos that gave no clip, and shots that were left out, in the order of the plan."""
         for table in self._tables(REPORT_COLUMNS):
@@ -164,13 +169,13 @@ class Plan:
         files = files_at(self.destination)
         for start in range(0, len(self.record.parts), _READ_AT_ONCE):
             names = self.record.parts[start : start + _READ_AT_ONCE]
-            found = files.get_all(map(part_path, names))
+            contents = files.get_all(map(part_path, names))
             for path in map(part_path, names):
-                if path not in found:
+                if path not in contents:
                     remedy = "Plan again: parts that are there are kept"
                     raise StoreError(files.locate(path), "this part of the plan is gone", remedy)
                 try:
-                    yield from pieces_of_part(found[path], columns)
+                    yield from pieces_of_part(contents[path], columns)
                 except (pa.ArrowException, ValueError) as error:
                     remedy = "Delete it and plan again"
                     raise StoreError(files.locate(path), f"is broken ({error})", remedy) from error
@@ -242,8 +247,13 @@ def _each_once(plan: Plan) -> PlanCounts:
         frames += int(of_clips["frames"].to_numpy()[is_first].sum())
         seconds += float(of_clips["seconds"].to_numpy()[is_first].sum())
     clips = plan.counts.clips - duplicates
-    found = {"clips": clips, "frames": frames, "seconds": seconds, "duplicates": duplicates}
-    return plan.counts.model_copy(update=found)
+    without_duplicates = {
+        "clips": clips,
+        "frames": frames,
+        "seconds": seconds,
+        "duplicates": duplicates,
+    }
+    return plan.counts.model_copy(update=without_duplicates)
 
 
 def read_plan(destination: str, plan_id: str) -> Plan:

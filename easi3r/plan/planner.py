@@ -27,7 +27,7 @@ from easi3r.video import scan_source
 
 
 class PlanWatcher:
-    """Told of planning as it happens; this one ignores it, subclasses show it."""
+    """Callbacks of planning. These do nothing; subclasses show the progress."""
 
     def listed(self, videos: int) -> None:
         """The source was listed: so many videos, each URL once; probing begins."""
@@ -46,17 +46,17 @@ def plan_collection(
     """List a source, probe its videos and write the plan of their clips under the dataset.
 
     Restartable: parts that an earlier or concurrent call wrote for the same videos (URL, size,
-    version) and planning settings are taken as they are, but for videos that failed in passing and
-    for quarantined ones whose record was deleted, which are tried again. A video that kills its
+    version) and planning settings are reused, except for videos with a transient failure and
+    quarantined ones whose record was deleted: these are tried again. A video that kills its
     worker even when alone is quarantined.
 
     Args:
         source, destination: absolute; the dataset exists.
-        watcher: told of progress; None: nobody.
+        watcher: callbacks that show the progress; None: no progress shown.
 
     Raises:
         SourceError, UnreadableURLError: the source cannot be listed.
-        UnwritableDestinationError, StorageUnavailableError: the plan cannot be kept.
+        UnwritableDestinationError, StorageUnavailableError: the plan cannot be stored.
     """
     watcher = watcher or PlanWatcher()
     scan = scan_source(source)
@@ -65,12 +65,12 @@ def plan_collection(
     suspects: list[VideoGroup] = []
     with spooled(group_videos(with_versions(with_storable_names(scan)))) as groups:
         watcher.listed(groups.videos)
-        for group, answer in executor.map(run, groups):
-            if isinstance(answer, WorkerLostError):
+        for group, result in executor.map(run, groups):
+            if isinstance(result, WorkerLostError):
                 suspects.append(group)
             else:
-                parts[group.number] = answer
-                watcher.part_planned(answer)
+                parts[group.number] = result
+                watcher.part_planned(result)
     for group in suspects:
         parts[group.number] = _plan_video_by_video(group, destination, settings, executor)
         watcher.part_planned(parts[group.number])
@@ -92,12 +92,12 @@ def _plan_video_by_video(
     run = partial(plan_video, destination=destination, settings=settings)
 
     def plans() -> Iterator[VideoPlan]:
-        for url, answer in map_suspects_alone(executor, run, part.due):
-            if isinstance(answer, WorkerLostError):
-                report = give_up_video(url, destination, answer.about(url))
+        for url, result in map_suspects_alone(executor, run, part.due):
+            if isinstance(result, WorkerLostError):
+                report = give_up_video(url, destination, result.about(url))
                 yield VideoPlan(url, (), (report,))
             else:
-                yield answer
+                yield result
 
     return part.completed(plans())
 
@@ -138,12 +138,12 @@ class _Part:
         path = part_path(self.name)
         if self.earlier is not None and not self.due:
             return read_summary(self.files.locate(path), self.earlier)
-        found = {plan.url: table_of(plan) for plan in plans}
+        tables = {plan.url: table_of(plan) for plan in plans}
         if self.earlier is not None:
             table = read_part(self.earlier)
-            kept = [url for url in self.urls if url not in found]
-            found |= {url: rows_of_video(table, url) for url in kept}
-        data, summary = encode_part(self.name, [found[url] for url in self.urls])
+            unchanged = [url for url in self.urls if url not in tables]
+            tables |= {url: rows_of_video(table, url) for url in unchanged}
+        data, summary = encode_part(self.name, [tables[url] for url in self.urls])
         if self.earlier is not None:
             self.files.put(path, data)
             return summary
@@ -155,7 +155,7 @@ class _Part:
 
 
 def _is_due(files: Files, report: ClipReport) -> bool:
-    """Whether a video deserves another try: it failed in passing, or left the quarantine."""
+    """Whether to probe a video again: after a transient failure, or out of the quarantine."""
     if report.outcome is Outcome.QUARANTINED:
         return not files.exists(quarantine_path(report.subject))
     return report.outcome is Outcome.FAILED

@@ -1,4 +1,4 @@
-"""What is kept and told of a whole plan."""
+"""Records of a whole plan: its contents on disk, and how far it is."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -53,8 +53,31 @@ class PlanRecord(BaseModel):
     parts: tuple[str, ...]
 
 
+class OutdatedResults(BaseModel):
+    """Pending clips that have results, but by other weights, settings or methods.
+
+    Attributes:
+        clips: how many there are.
+        examined: for how many of them, the first ones of the plan, the reason was looked up.
+        reasons: how many of those for each reason, the most frequent first.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    clips: int
+    examined: int
+    reasons: dict[str, int]
+
+    def __str__(self) -> str:
+        if not self.clips:
+            return "0"
+        reasons = "; ".join(f"{number} {reason}" for reason, number in self.reasons.items())
+        sample = f" (of the first {self.examined} looked at)" if self.examined < self.clips else ""
+        return f"{self.clips}: {reasons}{sample}"
+
+
 class PlanState(BaseModel):
-    """How far a plan is, for given weights and settings; each clip content counts once."""
+    """How far a plan is, for some weights and settings; each clip content counts once."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -19,7 +19,7 @@ SHORT_SHOT = "short_shot"  # the reason of reports about shots that were left ou
 
 @dataclass(frozen=True)
 class VideoPlan:
-    """What became of one video: its clips, in order, and reports of what gave none.
+    """The plan of one video: its clips, in order, and reports of what gave none.
 
     Reports are about the whole video (quarantined, or failed for now) or about its shots that are
     too short for a clip (skipped).
@@ -36,7 +36,7 @@ def plan_video(url: str, destination: str, settings: Settings) -> VideoPlan:
     A record that an earlier version of the video left in the quarantine is removed.
 
     Raises:
-        UnwritableDestinationError, StorageUnavailableError: the quarantine cannot be kept.
+        UnwritableDestinationError, StorageUnavailableError: the quarantine record cannot be stored.
     """
     subject = quarantine_id_of_video(url)
     try:

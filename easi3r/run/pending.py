@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from easi3r.plan import Plan, PlanState
+from easi3r.plan import OutdatedResults, Plan, PlanState, outdated_results
 from easi3r.run.run import Run
 from easi3r.store import (
     ResultSet,
@@ -40,6 +40,10 @@ class Backlog:
     def state(self) -> PlanState:
         """How many clips are committed, quarantined and pending."""
         return self.plan.state(self.committed, self.quarantined, self.run.settings)
+
+    def outdated(self) -> OutdatedResults:
+        """How many pending clips have results by other weights, settings or methods, and why."""
+        return outdated_results(self.plan, self.committed, self.quarantined, self.run.settings)
 
     def sample(self, count: int) -> Batch:
         """At most `count` pending clips, spread evenly over the plan, in its order."""

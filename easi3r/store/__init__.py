@@ -3,8 +3,8 @@
 Writers: `prepare_dataset`, then `write_clip` per clip; a clip is visible once its commit record
 is there, and only then. Readers: `open_dataset`, `ClipWindows` for few frames of many clips (as
 tensors: `easi3r.store.torch_windows`), `inspect`, `query`, or plain zarr and xarray.
-Failures for good go to the quarantine. Keepers: `audit`, `collect_garbage`, `prune`, `requeue`,
-`update_index`.
+Permanent failures go to the quarantine. Maintenance: `audit`, `collect_garbage`, `prune`,
+`requeue`, `update_index`.
 """
 
 from easi3r.store.auditing import AuditReport, audit
@@ -35,7 +35,8 @@ from easi3r.store.result_set import (
 )
 from easi3r.store.schema import SCHEMA_VERSION, VARIABLES, Variable, result_id, result_name
 from easi3r.store.summary import DatasetSummary, first_clips, inspect
-from easi3r.store.windows import ClipWindows, Window
+from easi3r.store.window import Window
+from easi3r.store.windows import ClipWindows
 from easi3r.store.write import (
     Written,
     committed_results,

@@ -17,11 +17,11 @@ from easi3r.store.files import Files, files_at
 from easi3r.store.findings import Finding, Findings, Kind
 from easi3r.store.garbage import (
     HOUR_SECONDS,
-    Watch,
+    Progress,
+    committed_and_quarantined,
     ignore_progress,
     old_attempts,
     old_leftovers,
-    settled_twice,
 )
 from easi3r.store.index import index_findings
 from easi3r.store.quarantine_records import parse_quarantine_record
@@ -31,11 +31,11 @@ from easi3r.store.scan import ClipScan, scan_clips, strays
 from easi3r.store.schema import QUARANTINE, quarantine_path
 from easi3r.store.threads import in_threads
 
-KEPT_PER_KIND = 1000
+FINDINGS_PER_KIND = 1000
 
 
 class AuditReport(BaseModel):
-    """What an audit saw.
+    """The report of an audit.
 
     Attributes:
         clips: clip ids with a commit record or an attempt.
@@ -64,16 +64,16 @@ class AuditReport(BaseModel):
 
     @property
     def clean(self) -> bool:
-        """True if nothing was found."""
+        """True without any finding."""
         return not self.counts
 
     def __str__(self) -> str:
-        found = ", ".join(f"{count} {kind}" for kind, count in sorted(self.counts.items()))
+        counts = ", ".join(f"{count} {kind}" for kind, count in sorted(self.counts.items()))
         plans = "".join(f"; {n} clips of plan {p} not done" for p, n in self.not_done.items() if n)
         return (
             f"{self.results} results of {self.clips} clips, {self.bytes_committed / 1e6:.1f} MB; "
             f"{self.read_whole} read whole; {self.quarantined} quarantined; "
-            f"{self.in_progress} attempts in progress{plans}\n{found or 'clean'}"
+            f"{self.in_progress} attempts in progress{plans}\n{counts or 'clean'}"
         )
 
 
@@ -81,7 +81,7 @@ def audit(
     url: str,
     sample: int | None = None,
     older_than_seconds: float = HOUR_SECONDS,
-    watch: Watch = ignore_progress,
+    progress: Progress = ignore_progress,
     seed: int = 0,
     planned: Mapping[str, Iterable[np.ndarray]] = MappingProxyType({}),
 ) -> AuditReport:
@@ -91,43 +91,44 @@ def audit(
         sample: read only so many results whole, chosen at random; the rest is checked all the
             same. None: read all.
         older_than_seconds: age from which an attempt without a record is an orphan.
-        seed: of the choice.
+        progress: callback with (clips audited, about how many there are).
+        seed: of the random sample.
         planned: for each plan, packed clip ids, in parts, each clip once.
 
     Raises:
-        NotADatasetError, UnreadableURLError, StorageUnavailableError: it could not be done.
+        NotADatasetError, UnreadableURLError, StorageUnavailableError: it could not be read.
     """
     open_dataset(url)
     files = files_at(url)
     committed = committed_set(url)
     chosen = committed if sample is None else _some(committed, sample, seed)
-    found = Findings(KEPT_PER_KIND)
+    collected = Findings(FINDINGS_PER_KIND)
     totals: dict[str, int] = dict.fromkeys(
         ("clips", "results", "read_whole", "bytes_committed", "in_progress"), 0
     )
     check = partial(_audit_clip, files, chosen, older_than_seconds)
     for counts, findings in in_threads(check, scan_clips(files)):
-        found.add(findings)
+        collected.add(findings)
         totals = {name: total + counts[name] for name, total in totals.items()}
-        watch(totals["clips"], max(totals["clips"], len(committed)))
-    found.add(strays(files))
+        progress(totals["clips"], max(totals["clips"], len(committed)))
+    collected.add(strays(files))
     for path in old_leftovers(files, older_than_seconds):
         problem = "a temporary file, older than any writer needs it"
-        found.add([Finding(kind=Kind.LEFTOVER, path=path, problem=problem)])
-    for name in settled_twice(url):
+        collected.add([Finding(kind=Kind.LEFTOVER, path=path, problem=problem)])
+    for name in committed_and_quarantined(url):
         problem = "quarantined, and committed all the same"
         path = quarantine_path(name)
-        found.add([Finding(kind=Kind.SETTLED_TWICE, path=path, problem=problem)])
-    found.add(index_findings(files))
+        collected.add([Finding(kind=Kind.SETTLED_TWICE, path=path, problem=problem)])
+    collected.add(index_findings(files))
     names = files.names(QUARANTINE)
     for findings in in_threads(partial(_audit_quarantine, files), names):
-        found.add(findings)
+        collected.add(findings)
     return AuditReport(
         url=url,
         quarantined=len(names),
         not_done=_not_done(url, planned),
-        counts=dict(found.counts),
-        findings=tuple(found.first),
+        counts=dict(collected.counts),
+        findings=tuple(collected.first),
         **totals,
     )
 

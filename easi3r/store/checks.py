@@ -1,4 +1,4 @@
-"""What an annotation must satisfy before a byte of it is written, and ever after."""
+"""Checks of annotations: shapes, ranges and finiteness, before writing and in audits."""
 
 from collections.abc import Iterator, Mapping
 
@@ -28,16 +28,16 @@ def check_annotation(annotation: ClipAnnotation) -> None:
 def _wrong_shapes(annotation: ClipAnnotation) -> Iterator[str]:
     frames = len(annotation.spec)
     images = (frames, *annotation.images_shape)
-    found = annotation.reconstruction
+    reconstruction = annotation.reconstruction
     expected = [
         ("time", annotation.pts_seconds, (frames,)),
         ("frame_index", annotation.frame_index, (frames,)),
         ("source_to_stored", annotation.source_to_stored, (3, 3)),
         ("dynamic_mask", annotation.dynamic_mask, images),
-        ("depth", found.depth, images),
-        ("confidence", found.confidence, images),
-        ("camera_to_world", found.camera_to_world, (frames, 4, 4)),
-        ("intrinsics", found.intrinsics, (frames, 3, 3)),
+        ("depth", reconstruction.depth, images),
+        ("confidence", reconstruction.confidence, images),
+        ("camera_to_world", reconstruction.camera_to_world, (frames, 4, 4)),
+        ("intrinsics", reconstruction.intrinsics, (frames, 3, 3)),
     ]
     for name, values, shape in expected:
         if values.shape != shape:
@@ -45,22 +45,22 @@ def _wrong_shapes(annotation: ClipAnnotation) -> Iterator[str]:
     score = annotation.dynamic_score
     if score.ndim != 3 or len(score) != frames:
         yield f"dynamic_score has shape {score.shape}, not ({frames}, rows, columns)"
-    if found.loss_history.ndim != 1:
-        yield f"loss_history has shape {found.loss_history.shape}, not (steps,)"
+    if reconstruction.loss_history.ndim != 1:
+        yield f"loss_history has shape {reconstruction.loss_history.shape}, not (steps,)"
     if 0 in images or 0 in score.shape:
         yield f"nothing to store: images of shape {images}, scores of shape {score.shape}"
 
 
 def _wrong_annotation(annotation: ClipAnnotation) -> Iterator[str]:
-    found = annotation.reconstruction
+    reconstruction = annotation.reconstruction
     yield from wrong_values(
         {
             "time": annotation.pts_seconds,
             "source_to_stored": annotation.source_to_stored,
             "dynamic_score": annotation.dynamic_score,
-            "depth": found.depth,
-            "confidence": found.confidence,
-            "intrinsics": found.intrinsics,
+            "depth": reconstruction.depth,
+            "confidence": reconstruction.confidence,
+            "intrinsics": reconstruction.intrinsics,
         }
     )
     if tuple(annotation.frame_index.tolist()) != annotation.spec.frame_index:

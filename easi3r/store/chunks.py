@@ -1,8 +1,8 @@
 """Where the chunks of an array lie in its object, and how values become bytes and back.
 
 Only for arrays as `easi3r.store.encode` lays them out, which zarr's own document describes. Bytes
-are those that zarr would write, and every CRC-32C is checked as zarr checks it; what is left out is
-zarr's event loop, which takes longer than a small chunk takes to decode.
+are those that zarr would write, and every CRC-32C is checked as zarr checks it; only zarr's event
+loop is left out, which takes longer than decoding a small chunk.
 """
 
 import functools
@@ -130,10 +130,13 @@ def checked(data: bytes | np.ndarray) -> np.ndarray:
 
 
 def decode_index(layout: Layout, data: bytes) -> np.ndarray:
-    """(offset, length) in bytes of every chunk, from the last `index_bytes` of the object.
+    """The index of the chunks: (offset, length) in bytes of each.
+
+    Args:
+        data: the last `index_bytes` of the object.
 
     Raises:
-        DamagedChunkError: it is damaged, or a chunk is not there (none is ever left out).
+        DamagedChunkError: it is damaged, or a chunk is missing (the writer omits none).
     """
     index = checked(data).view("<u8")
     if index.size != 2 * layout.chunks or (index == np.iinfo(np.uint64).max).any():

@@ -21,7 +21,7 @@ _IDENTITY_ERROR = 1e-6  # of the first pose; what rounding leaves is far below
 
 
 def audit_result(files: Files, record: CommitRecord) -> tuple[Finding, ...]:
-    """Read one result whole; whatever is wrong with it, nothing if all is well.
+    """Findings about one result, every byte of it read; none if it is sound.
 
     Raises:
         StorageUnavailableError, UnreadableURLError: storage did not answer.
@@ -92,9 +92,9 @@ def _shapes(record: CommitRecord) -> dict[str, int]:
 
 def _wrong_attributes(record: CommitRecord, attributes: Mapping[str, Any]) -> Iterator[str]:
     for name in ("schema_version", "clip_id", "result_id", "scale", "owned_start", "owned_stop"):
-        found, expected = attributes.get(name), getattr(record, name)
-        if found != expected:
-            yield f"attribute {name} is {found!r}, and {expected!r} was committed"
+        value, expected = attributes.get(name), getattr(record, name)
+        if value != expected:
+            yield f"attribute {name} is {value!r}, and {expected!r} was committed"
 
 
 def _wrong_array(
@@ -127,14 +127,14 @@ def _wrong_array_values(
     if name == "time" and (values[0], values[-1]) != (record.start_seconds, record.stop_seconds):
         yield f"time runs from {values[0]} to {values[-1]} s, unlike its record"
     if name == "camera_to_world":
-        yield from _wrong_poses(values, given=bool(attributes.get("poses_given", True)))
+        yield from _wrong_poses(values, are_known=bool(attributes.get("poses_given", True)))
 
 
-def _wrong_poses(poses: np.ndarray, given: bool) -> Iterator[str]:
+def _wrong_poses(poses: np.ndarray, are_known: bool) -> Iterator[str]:
     try:
         require_poses("camera_to_world", poses)
     except DegenerateGeometryError as error:
         yield f"{error.subject} {error.problem}"
         return
-    if not given and np.abs(poses[0] - np.eye(4)).max() > _IDENTITY_ERROR:
+    if not are_known and np.abs(poses[0] - np.eye(4)).max() > _IDENTITY_ERROR:
         yield "camera_to_world[0] is not the identity, though the poses were estimated"

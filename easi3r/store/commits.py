@@ -11,10 +11,10 @@ from easi3r.store.encode import finite_or_null
 from easi3r.store.files import Files
 from easi3r.store.schema import (
     COMMITS,
-    RESULT_NAME,
     SCHEMA_VERSION,
     commit_folder,
     commit_path,
+    recorded_result,
     result_id,
     result_name,
 )
@@ -32,11 +32,11 @@ class StoredObject(BaseModel):
 
 
 class CommitRecord(BaseModel):
-    """One committed result of one clip, and all that a listing needs to say about it.
+    """The commit record of one result of a clip, with all that a listing shows of it.
 
     Attributes:
         path: the Zarr group that holds it, below the dataset.
-        owned_start, owned_stop: source frames [start, stop) that the clip answers for.
+        owned_start, owned_stop: source frames [start, stop) that the clip owns.
         start_seconds, stop_seconds: presentation times of its first and last frame.
         quality: None where a figure does not exist.
         degraded: as in `ClipAnnotation`; records written before there was such a thing read as ().
@@ -128,7 +128,7 @@ def read_record(files: Files, path: str) -> CommitRecord:
 
     Raises:
         FileNotFoundError: there is none.
-        CorruptClipError: it is no commit record.
+        CorruptClipError: it is damaged.
     """
     return parse_record(files, path, files.get(path))
 
@@ -137,7 +137,7 @@ def parse_record(files: Files, path: str, data: bytes) -> CommitRecord:
     """A commit record.
 
     Raises:
-        CorruptClipError: it is none.
+        CorruptClipError: it is damaged, or of another schema.
     """
     try:
         return CommitRecord.model_validate_json(data)
@@ -149,7 +149,7 @@ def parse_record(files: Files, path: str, data: bytes) -> CommitRecord:
 
 def committed_names(files: Files) -> frozenset[str]:
     """Names of all committed results, from one listing and no other read."""
-    return frozenset(_name(path) for path in files.sizes(COMMITS) if RESULT_NAME.match(_name(path)))
+    return frozenset(filter(None, map(recorded_result, files.sizes(COMMITS))))
 
 
 def records(files: Files) -> tuple[CommitRecord, ...]:
@@ -164,16 +164,12 @@ def records_of(files: Files, clip_id: str) -> tuple[CommitRecord, ...]:
     return _read(files, folder, names)
 
 
-def _name(path: str) -> str:
-    return path.rpartition("/")[2].removesuffix(".json")
-
-
 def _read(files: Files, folder: str, names: Iterable[str]) -> tuple[CommitRecord, ...]:
-    paths = [f"{folder}/{name}" for name in names if RESULT_NAME.fullmatch(_name(name))]
-    found = [parse_record(files, path, data) for path, data in files.get_all(paths).items()]
+    paths = [f"{folder}/{name}" for name in names if recorded_result(name)]
+    parsed = [parse_record(files, path, data) for path, data in files.get_all(paths).items()]
     return tuple(
         sorted(
-            found,
+            parsed,
             key=lambda r: (r.video_url, r.owned_start, r.clip_id, r.committed_at, r.result_id),
         )
     )
@@ -185,11 +181,11 @@ def check_objects(files: Files, record: CommitRecord) -> dict[str, bytes]:
     Raises:
         CorruptClipError: an object is missing, or has another length or hash.
     """
-    found = files.get_all(f"{record.path}/{stored.name}" for stored in record.objects)
+    stored_bytes = files.get_all(f"{record.path}/{stored.name}" for stored in record.objects)
     contents = {}
     for stored in record.objects:
         path = f"{record.path}/{stored.name}"
-        data = found.get(path)
+        data = stored_bytes.get(path)
         if data is None:
             raise corrupt(files, record, f"{stored.name} is missing")
         if hashlib.sha256(data).hexdigest() != stored.sha256:

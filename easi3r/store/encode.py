@@ -44,7 +44,7 @@ from easi3r.store.threads import in_threads
 from easi3r.types import ClipAnnotation
 
 _LARGEST = float(np.finfo(np.float32).max)
-_DOCUMENTS_KEPT = 1024
+_CACHED_DOCUMENTS = 1024
 _WORTH_THREADS_BYTES = 4_000_000
 
 
@@ -57,7 +57,7 @@ class ClipArray:
 
 
 def max_relative_error(bits: int) -> float:
-    """The bound that `round_mantissa` keeps."""
+    """Upper bound of the relative error of `round_mantissa`."""
     return 2.0 ** -(bits + 1)
 
 
@@ -89,18 +89,18 @@ def clip_arrays(annotation: ClipAnnotation, settings: StoreSettings) -> tuple[Cl
     Raises:
         InvalidAnnotationError: a world point exceeds float32.
     """
-    found = annotation.reconstruction
-    depth = round_mantissa(found.depth, settings.mantissa_bits)
+    reconstruction = annotation.reconstruction
+    depth = round_mantissa(reconstruction.depth, settings.mantissa_bits)
     values = {
         "time": annotation.pts_seconds,
         "frame_index": annotation.frame_index,
         "dynamic_mask": annotation.dynamic_mask,
         "dynamic_score": annotation.dynamic_score,
         "depth": depth,
-        "confidence": round_mantissa(found.confidence, settings.mantissa_bits),
-        "camera_to_world": found.camera_to_world,
-        "intrinsics": found.intrinsics,
-        "loss_history": found.loss_history,
+        "confidence": round_mantissa(reconstruction.confidence, settings.mantissa_bits),
+        "camera_to_world": reconstruction.camera_to_world,
+        "intrinsics": reconstruction.intrinsics,
+        "loss_history": reconstruction.loss_history,
     }
     if settings.point_map == "stored":
         values["point_map"] = _point_map(annotation, depth, settings)
@@ -117,13 +117,18 @@ def _point_map(
     settings: StoreSettings,
 ) -> Float32[np.ndarray, "frames height width 3"]:
     """The point map of the stored depth, its planes apart in memory as they are stored."""
-    found = annotation.reconstruction
+    reconstruction = annotation.reconstruction
     frames, height, width = depth.shape
     planes = np.empty((frames, 3, height, width), np.float32)
     exact = np.empty((1, 3, height, width), np.float64)
     for frame in range(frames):
         part = slice(frame, frame + 1)
-        fill_world_planes(exact, depth[part], found.intrinsics[part], found.camera_to_world[part])
+        fill_world_planes(
+            exact,
+            depth[part],
+            reconstruction.intrinsics[part],
+            reconstruction.camera_to_world[part],
+        )
         if max(exact.max(), -exact.min()) > _LARGEST:
             problem = f"a world point of frame {frame} exceeds float32"
             remedy = "Look for the cause upstream: the alignment diverged"
@@ -202,7 +207,7 @@ def encode_clip(
     return dict(sorted(objects.items()))
 
 
-@functools.lru_cache(_DOCUMENTS_KEPT)
+@functools.lru_cache(_CACHED_DOCUMENTS)
 def _array_document(
     variable: Variable, shape: tuple[int, ...], scale: str, settings: StoreSettings
 ) -> bytes:

@@ -1,4 +1,4 @@
-"""From what a storage driver raises to errors of `easi3r.errors`: permanent or transient."""
+"""Errors of storage drivers translated into those of `easi3r.errors`: permanent or transient."""
 
 import errno
 import functools
@@ -14,7 +14,7 @@ from easi3r.errors import (
     UnwritableDestinationError,
 )
 
-_PASSING = {
+_TRANSIENT = {
     errno.EAGAIN,
     errno.EBUSY,
     errno.EIO,
@@ -27,21 +27,21 @@ _PASSING = {
 }
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 # S3 answers these with 400: the body was cut or changed on its way.
-_PASSING_CODES = {
+_TRANSIENT_CODES = {
     "BadDigest",
     "IncompleteBody",
     "RequestTimeout",
     "XAmzContentChecksumMismatch",
     "XAmzContentSHA256Mismatch",
 }
-_PASSING_STATUSES = {408, 409, 425, 429}
+_TRANSIENT_STATUSES = {408, 409, 425, 429}
 _NOT_IMPLEMENTED = 501
 _RETRY = "Run again once the storage answers; committed clips are kept"
 
 
 @functools.cache
 def _connection_errors() -> tuple[type[Exception], ...]:
-    """What S3 drivers raise that is no OSError; imported when an error is at hand, being slow."""
+    """Errors of S3 drivers that are no OSError; imported on the first error, since that is slow."""
     from aiohttp import ClientError
     from botocore.exceptions import ConnectionError as BotoConnectionError
     from botocore.exceptions import HTTPClientError
@@ -58,29 +58,31 @@ def _driver_errors() -> tuple[type[Exception], ...]:
     return (OSError, BotoCoreError, ClientError, *_connection_errors())
 
 
-def _is_passing(error: Exception) -> bool:
+def _is_transient(error: Exception) -> bool:
     if isinstance(error, (ConnectionError, TimeoutError, *_connection_errors())):
         return True
-    return _answer_is_passing(error) or (isinstance(error, OSError) and error.errno in _PASSING)
+    return _is_transient_response(error) or (
+        isinstance(error, OSError) and error.errno in _TRANSIENT
+    )
 
 
-def _answer_is_passing(error: Exception) -> bool:
-    """By what the S3 server answered, whatever the driver made of it."""
-    answer = _answer(error)
-    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if status in _PASSING_STATUSES or (status >= 500 and status != _NOT_IMPLEMENTED):
+def _is_transient_response(error: Exception) -> bool:
+    """By the response of the S3 server, whatever error the driver made of it."""
+    response = _response(error)
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if status in _TRANSIENT_STATUSES or (status >= 500 and status != _NOT_IMPLEMENTED):
         return True
-    return answer.get("Error", {}).get("Code") in _PASSING_CODES
+    return response.get("Error", {}).get("Code") in _TRANSIENT_CODES
 
 
-def _answer(error: Exception) -> dict[str, Any]:
-    """botocore's account of an answer; s3fs raises errors of its own from botocore's."""
+def _response(error: Exception) -> dict[str, Any]:
+    """The response as botocore parsed it; s3fs raises errors of its own from botocore's."""
     return getattr(error, "response", None) or getattr(error.__cause__, "response", None) or {}
 
 
 def _is_precondition_failure(error: Exception) -> bool:
     """Some S3 servers answer 412 without naming the header, which s3fs takes for a bad request."""
-    return _answer(error).get("Error", {}).get("Code") in {"PreconditionFailed", "412"}
+    return _response(error).get("Error", {}).get("Code") in {"PreconditionFailed", "412"}
 
 
 def _describe(error: Exception) -> str:
@@ -99,12 +101,15 @@ def _remedy(error: Exception) -> str:
 
 @contextmanager
 def writing(subject: str) -> Iterator[None]:
-    """Give what goes wrong inside a typed error about `subject`; `FileExistsError` passes.
+    """Translate errors of storage drivers inside the block; `FileExistsError` is left as it is.
+
+    Args:
+        subject: what the typed error is about, a URL.
 
     Raises:
-        UnwritableDestinationError: refused for good: permission, no such bucket.
+        UnwritableDestinationError: a permanent failure: permission, no such bucket.
         DestinationFullError: no room left.
-        StorageUnavailableError: a passing failure.
+        StorageUnavailableError: a transient failure.
     """
     try:
         yield
@@ -113,7 +118,7 @@ def writing(subject: str) -> Iterator[None]:
     except _driver_errors() as error:
         if _is_precondition_failure(error):
             raise FileExistsError(errno.EEXIST, "already exists", subject) from error
-        if _is_passing(error):
+        if _is_transient(error):
             raise StorageUnavailableError(subject, _describe(error), _RETRY) from error
         problem = f"cannot be written ({_describe(error)})"
         if isinstance(error, OSError) and error.errno in _FULL:
@@ -123,11 +128,14 @@ def writing(subject: str) -> Iterator[None]:
 
 @contextmanager
 def reading(subject: str) -> Iterator[None]:
-    """Give what goes wrong inside a typed error about `subject`; `FileNotFoundError` passes.
+    """Translate errors of storage drivers inside the block; `FileNotFoundError` is left as it is.
+
+    Args:
+        subject: what the typed error is about, a URL.
 
     Raises:
-        UnreadableURLError: refused for good.
-        StorageUnavailableError: a passing failure.
+        UnreadableURLError: a permanent failure.
+        StorageUnavailableError: a transient failure.
     """
     try:
         yield
@@ -136,7 +144,7 @@ def reading(subject: str) -> Iterator[None]:
     except (NotADirectoryError, IsADirectoryError) as error:
         raise FileNotFoundError(errno.ENOENT, "no such object", subject) from error
     except _driver_errors() as error:
-        if _is_passing(error):
+        if _is_transient(error):
             raise StorageUnavailableError(subject, _describe(error), _RETRY) from error
         problem = f"cannot be read ({_describe(error)})"
         remedy = "Correct the URL, or give this machine access to it"

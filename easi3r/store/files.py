@@ -1,4 +1,4 @@
-"""Whole objects under one URL: the only place where this room touches storage.
+"""Objects under one URL, read and written whole: the storage access of `easi3r.store`.
 
 Endpoints and credentials come from the environment (`AWS_ENDPOINT_URL`, `AWS_PROFILE`,
 `FSSPEC_S3_...`, `~/.config/fsspec`), never from arguments: plain zarr and xarray then open the
@@ -25,7 +25,7 @@ from easi3r.store.failures import reading, writing
 from easi3r.store.threads import in_threads
 
 _PARTIAL = ".partial"
-_WHOLE = 0  # reading from byte 0 on: without a start s3fs asks for the length of each object first
+_WHOLE = 0  # from byte 0 on: without a start s3fs requests the length of each object first
 
 
 @dataclass(frozen=True)
@@ -83,21 +83,21 @@ class Files:
             return self.fs.cat_file(self.absolute(path), start=_WHOLE)
 
     def get_all(self, paths: Iterable[str]) -> dict[str, bytes]:
-        """The bytes of many objects, in the order given; those that do not exist are left out."""
+        """The bytes of many objects, in the order of `paths`; absent ones are left out."""
         names = list(paths)
-        found = {}
-        answers = self.fs.cat_ranges([self.absolute(name) for name in names], _WHOLE, None)
-        for name, answer in zip(names, answers, strict=True):
-            if isinstance(answer, FileNotFoundError):
+        contents = {}
+        results = self.fs.cat_ranges([self.absolute(name) for name in names], _WHOLE, None)
+        for name, result in zip(names, results, strict=True):
+            if isinstance(result, FileNotFoundError):
                 continue
             with reading(self.locate(name)):
-                if isinstance(answer, Exception):
-                    raise answer
-            found[name] = answer
-        return found
+                if isinstance(result, Exception):
+                    raise result
+            contents[name] = result
+        return contents
 
     def exists(self, path: str) -> bool:
-        """Whether an object is there; never a guess when storage does not answer."""
+        """Whether an object is there; a failure of storage is an error, never False."""
         try:
             with reading(self.locate(path)):
                 self.fs.info(self.absolute(path))  # fs.exists() takes any error for a no
@@ -108,28 +108,28 @@ class Files:
     def sizes(self, folder: str) -> dict[str, int]:
         """Bytes of every object below a folder, by its path below that folder."""
         with reading(self.locate(folder)):
-            found = self._find(self.absolute(folder))
-        return {path: size for path, size in sorted(found.items()) if not path.endswith(_PARTIAL)}
+            objects = self._find(self.absolute(folder))
+        return {path: size for path, size in sorted(objects.items()) if not path.endswith(_PARTIAL)}
 
     def _find(self, top: str) -> dict[str, int]:
         try:
-            found = self.fs.find(top, detail=True)
+            infos = self.fs.find(top, detail=True)
         except FileNotFoundError:
             return {}
         start = len(self.fs._strip_protocol(top))
-        return {path[start:].lstrip("/"): int(info["size"]) for path, info in found.items()}
+        return {path[start:].lstrip("/"): int(info["size"]) for path, info in infos.items()}
 
     def names(self, folder: str) -> list[str]:
-        """Names directly in a folder, of objects and of folders; asks nothing else of them.
+        """Names directly in a folder, of objects and of folders; reads no other metadata.
 
         Temporary files of writers are left out. An absent folder is an empty one.
         """
         with reading(self.locate(folder)):
             try:
-                found = self._names(self.absolute(folder))
+                names = self._names(self.absolute(folder))
             except FileNotFoundError:
                 return []
-        return [name for name in found if not name.endswith(_PARTIAL)]
+        return [name for name in names if not name.endswith(_PARTIAL)]
 
     def leftovers(self, outside: str) -> Iterator[str]:
         """Paths of temporary files: of a writer at work, or of one that was killed.
@@ -144,7 +144,7 @@ class Files:
     def age_seconds(self, path: str) -> float | None:
         """Time since anything at or below a path was written; None where nothing is.
 
-        By this machine's clock and the storage's: wrong by as much as they differ.
+        Compares this machine's clock with that of the storage: wrong by their difference.
         """
         with reading(self.locate(path)):
             times = self._times(self.absolute(path))
@@ -152,12 +152,12 @@ class Files:
 
     def _times(self, top: str) -> list[float]:
         try:
-            found = self.fs.find(top, detail=True)
+            infos = self.fs.find(top, detail=True)
         except FileNotFoundError:
             return []
         return [
             (info.get("LastModified") or self.fs.modified(name)).timestamp()
-            for name, info in found.items()
+            for name, info in infos.items()
             if info["type"] == "file"  # an emptied folder may list itself
         ]
 
@@ -228,13 +228,13 @@ class LocalFiles(Files):
             os.link(temporary, final)  # fails if the name exists, unlike a rename
 
     def _find(self, top: str) -> dict[str, int]:
-        found = {}
+        sizes = {}
         for folder, _, names in os.walk(top, onerror=_raise_unless_it_vanished):
             for name in names:
                 path = os.path.join(folder, name)
                 with suppress(FileNotFoundError):  # deleted since it was listed
-                    found[os.path.relpath(path, top)] = os.stat(path).st_size
-        return found
+                    sizes[os.path.relpath(path, top)] = os.stat(path).st_size
+        return sizes
 
     def _names(self, folder: str) -> list[str]:
         return os.listdir(folder)

@@ -43,16 +43,16 @@ class Finding(BaseModel):
 
 
 class Findings:
-    """Counts findings of each kind and keeps the first of them, however many there are."""
+    """Counts of findings of each kind, and the first findings of each."""
 
     def __init__(self, kept_per_kind: int) -> None:
         self.counts: Counter[Kind] = Counter()
         self.first: list[Finding] = []
         self._kept_per_kind = kept_per_kind
 
-    def add(self, found: Iterable[Finding]) -> None:
+    def add(self, findings: Iterable[Finding]) -> None:
         """Count some findings."""
-        for finding in found:
+        for finding in findings:
             self.counts[finding.kind] += 1
             if self.counts[finding.kind] <= self._kept_per_kind:
                 self.first.append(finding)

@@ -1,4 +1,4 @@
-"""What killed writers leave behind, and its collection; never what a commit record names."""
+"""Garbage collection: attempts and temporary files of killed writers, without a commit record."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from easi3r.store.schema import CLIPS, PROBE, quarantine_path
 
 HOUR_SECONDS = 3600.0
 
-Watch = Callable[[int, int], None]  # (clips done, about how many there are)
+Progress = Callable[[int, int], None]  # (clips done, about how many there are)
 
 
 @dataclass(frozen=True)
@@ -30,17 +30,21 @@ class Collected:
 
 
 def ignore_progress(done: int, total: int) -> None:
-    """For callers that do not watch."""
+    """The callback of callers that show no progress."""
 
 
 def collect_garbage(
-    url: str, older_than_seconds: float = HOUR_SECONDS, watch: Watch = ignore_progress
+    url: str, older_than_seconds: float = HOUR_SECONDS, progress: Progress = ignore_progress
 ) -> Collected:
     """Delete old attempts that no record names, old temporary files, and quarantine records of
     results that are committed after all.
 
     Safe while others write, as long as no writer takes longer than `older_than_seconds` between
     the last object of a clip and its commit record. Killed midway, it is run again.
+
+    Args:
+        older_than_seconds: age from which an attempt without a record is garbage.
+        progress: callback with (clips scanned, about how many there are).
 
     Raises:
         NotADatasetError, UnreadableURLError, StorageUnavailableError: it could not be read.
@@ -54,17 +58,17 @@ def collect_garbage(
     for done, scan in enumerate(scan_clips(files), 1):
         suspects += [(scan.clip_id, path) for path in old_attempts(files, scan, older_than_seconds)]
         named_elsewhere |= scan.misplaced
-        watch(done, max(done, total))
+        progress(done, max(done, total))
     orphans = 0
     for clip_id, path in suspects:
-        # Asked again: its writer may have committed it since.
+        # Scanned again: its writer may have committed it since.
         if path not in named_elsewhere and path in scan_clip(files, clip_id).uncommitted:
             files.delete_folder(path)
             orphans += 1
     temporary = list(old_leftovers(files, older_than_seconds))
     for path in temporary:
         files.delete(path)
-    twice = settled_twice(url)
+    twice = committed_and_quarantined(url)
     for name in twice:
         files.delete(quarantine_path(name))
     return Collected(orphans, len(temporary), len(twice))
@@ -83,7 +87,7 @@ def old_leftovers(files: Files, older_than_seconds: float) -> Iterator[str]:
             yield path
 
 
-def settled_twice(url: str) -> tuple[str, ...]:
+def committed_and_quarantined(url: str) -> tuple[str, ...]:
     """Names of results that are both committed and quarantined, ascending."""
     return tuple(quarantined_set(url) & committed_set(url))
 

@@ -95,8 +95,8 @@ class IndexPart:
     """The rows of one prefix as the commit records have it now.
 
     Attributes:
-        changed: they are not those that the index holds.
-        unreadable: paths of commit records that are none.
+        changed: whether they differ from those in the index.
+        unreadable: paths of damaged or misplaced commit records.
     """
 
     prefix: str
@@ -198,11 +198,11 @@ def _index_part(files: Files, prefix: str) -> IndexPart:
     if stored is None:
         stored = COLUMNS.empty_table()
     indexed = _names(stored)
-    kept = stored.filter(pa.array(ResultSet(committed).contains(indexed)))
+    current = stored.filter(pa.array(ResultSet(committed).contains(indexed)))
     missing = ResultSet(committed[~ResultSet(np.unique(indexed)).contains(committed)])
     added, unreadable = _rows(files, prefix, missing)
-    table = _in_order([*kept.to_pylist(), *added])
-    changed = len(kept) < len(stored) or bool(added) or (had and not len(table))
+    table = _in_order([*current.to_pylist(), *added])
+    changed = len(current) < len(stored) or bool(added) or (had and not len(table))
     return IndexPart(prefix, table, changed, unreadable)
 
 
@@ -247,7 +247,7 @@ def _in_order(rows: list[dict[str, Any]]) -> pa.Table:
 
 
 def _read_part(files: Files, prefix: str) -> pa.Table | None:
-    """What the index holds; None where that is nothing that this version can use."""
+    """The stored rows; None where there are none, or none that this version reads."""
     path = part_path(prefix)
     try:
         table = pq.read_table(pa.BufferReader(files.get(path)))

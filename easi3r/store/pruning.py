@@ -1,4 +1,4 @@
-"""Superseded results: found, listed, and removed."""
+"""Superseded results: listed and removed."""
 
 from collections.abc import Callable, Iterable, Iterator
 
@@ -18,10 +18,10 @@ def newest(records: tuple[CommitRecord, ...]) -> tuple[CommitRecord, ...]:
 
 
 def made_by(weights_sha256: Iterable[str] = (), settings_digests: Iterable[str] = ()) -> Keep:
-    """Keeps results of the given weights and settings, each by its first hex digits.
+    """A rule that keeps results of some weights and settings.
 
     Args:
-        weights_sha256, settings_digests: none of them: any will do.
+        weights_sha256, settings_digests: first hex digits of those to keep; empty: all.
     """
     weights, digests = tuple(weights_sha256), tuple(settings_digests)
 
@@ -38,7 +38,7 @@ def made_by(weights_sha256: Iterable[str] = (), settings_digests: Iterable[str] 
 def superseded(url: str, keep: Keep = newest) -> Iterator[CommitRecord]:
     """Results that `prune` would remove, clip by clip.
 
-    A clip of whose results none would be kept loses none: there is nothing that supersedes them.
+    A clip none of whose results would stay loses none: nothing supersedes them.
 
     Raises:
         NotADatasetError, UnreadableURLError, StorageUnavailableError: it could not be read.
@@ -50,13 +50,13 @@ def superseded(url: str, keep: Keep = newest) -> Iterator[CommitRecord]:
         if damaged:
             remedy = "Run `easi3r audit`, and delete the record or put it in its place"
             raise StoreError(f"{url}: {damaged[0].path}", damaged[0].problem, remedy)
-        kept = {record.name for record in keep(scan.records)} if scan.records else set()
-        if kept:
-            yield from (record for record in scan.records if record.name not in kept)
+        staying = {record.name for record in keep(scan.records)} if scan.records else set()
+        if staying:
+            yield from (record for record in scan.records if record.name not in staying)
 
 
 def prune(url: str, records: Iterable[CommitRecord]) -> Iterator[CommitRecord]:
-    """Remove results for good; yields each once it is gone.
+    """Delete results; yields each once it is gone.
 
     The commit record goes first, so readers never see a result without its arrays. Killed in
     between, it leaves an orphan, which `collect_garbage` removes.

@@ -1,4 +1,4 @@
-"""Quarantine: what failed for good, why, how often, and what to do about it."""
+"""Quarantine records: permanent failures with their reason, count and remedy."""
 
 import hashlib
 import logging
@@ -20,7 +20,7 @@ _JSON = re.compile(r"[A-Za-z0-9._-]+\.json")
 
 
 class QuarantineRecord(BaseModel):
-    """One clip, or one video that gave no clip, that was given up.
+    """One permanent failure: of a clip, or of a video that gave no clip.
 
     Attributes:
         id: the `result_name` of the result there is none of, or `quarantine_id_of_video`; the
@@ -83,24 +83,24 @@ def quarantine_record(
 
 
 def _environment() -> dict[str, str]:
-    found = {"python": platform.python_version(), "platform": platform.platform()}
-    found["host"] = platform.node()
+    versions = {"python": platform.python_version(), "platform": platform.platform()}
+    versions["host"] = platform.node()
     for package in _PACKAGES:
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+            versions[package] = "not installed"
+    return versions
 
 
 def quarantine(url: str, record: QuarantineRecord) -> QuarantineRecord:
-    """Keep a record, adding to the count of an earlier one of the same id; returns what is kept.
+    """Store a record, adding to the count of an earlier one of the same id; returns it as stored.
 
     Two writers recording the same id at once may count one failure too few; a record is always
     whole.
 
     Raises:
-        UnwritableDestinationError, StorageUnavailableError: it could not be kept.
+        UnwritableDestinationError, StorageUnavailableError: it could not be stored.
     """
     files = files_at(url)
     try:
@@ -108,15 +108,15 @@ def quarantine(url: str, record: QuarantineRecord) -> QuarantineRecord:
             files, quarantine_path(record.id), files.get(quarantine_path(record.id))
         )
     except FileNotFoundError:
-        kept = record
-    except StoreError as broken:  # this failure must be kept all the same
+        stored = record
+    except StoreError as broken:  # this failure must be recorded all the same
         _LOGGER.warning("overwritten: %s", broken)
-        kept = record
+        stored = record
     else:
         count = earlier.count + record.count
-        kept = record.model_copy(update={"count": count, "first_time": earlier.first_time})
-    files.put(quarantine_path(kept.id), kept.model_dump_json(indent=2).encode())
-    return kept
+        stored = record.model_copy(update={"count": count, "first_time": earlier.first_time})
+    files.put(quarantine_path(stored.id), stored.model_dump_json(indent=2).encode())
+    return stored
 
 
 def read_quarantine(url: str) -> tuple[QuarantineRecord, ...]:
@@ -144,7 +144,7 @@ def quarantined_ids(url: str) -> frozenset[str]:
 
 
 def clear_quarantine(url: str, record_id: str) -> None:
-    """Forget a record, if there is one: the clip was committed after all, or is to be retried.
+    """Delete a record, if there is one: the clip was committed after all, or is to be retried.
 
     Raises:
         UnwritableDestinationError, StorageUnavailableError: it could not be deleted.

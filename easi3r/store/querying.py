@@ -58,8 +58,8 @@ def query(
         except duckdb.Error as error:
             problem = " ".join(str(error).split("\n\nLINE")[0].split())
             remedy = f"Columns: {', '.join(clips.schema.names)}"
-            asked = f"query {expression!r} for columns {', '.join(columns)}"
-            raise SettingsError(asked, problem, remedy) from error
+            subject = f"query {expression!r} for columns {', '.join(columns)}"
+            raise SettingsError(subject, problem, remedy) from error
 
 
 def _opened(files: Files, names: Sequence[str]) -> pads.Dataset:

@@ -26,11 +26,11 @@ class Dataset:
     """The committed clips of a dataset; sees nothing that is not committed.
 
     Small and picklable: it holds no connection, so hand it to spawned workers as it is. Listings
-    (`clips`, `results`) read every record, once, and are kept: for 10^6 clips ask the index
-    (`easi3r.query`). Opening or looking up a clip asks storage for that clip alone.
+    (`clips`, `results`) read every commit record, once, and are cached: for 10^6 clips query the
+    index (`easi3r.query`). Opening or looking up a clip reads records of that clip alone.
 
     Attributes:
-        url: as given to `open_dataset`.
+        url: the argument of `open_dataset`.
         attributes: of the root group: schema version, creator, licence note, settings.
     """
 
@@ -49,7 +49,7 @@ class Dataset:
 
     @property
     def quarantined(self) -> tuple[QuarantineRecord, ...]:
-        """What failed for good, as it stands now."""
+        """The quarantine records: permanent failures, read anew at each access."""
         return read_quarantine(self.url)
 
     def __len__(self) -> int:
@@ -71,20 +71,20 @@ class Dataset:
         Raises:
             ClipNotFoundError: no such clip, or no such result of it.
         """
-        found = records_of(files_at(self.url), clip_id)
-        if not found:
+        results = records_of(files_at(self.url), clip_id)
+        if not results:
             raise self._not_found(clip_id)
         if result_id is None:
-            return found[-1]
-        named = [record for record in found if record.result_id == result_id]
+            return results[-1]
+        named = [record for record in results if record.result_id == result_id]
         if not named:
             subject = f"result {result_id} of clip {clip_id} of {self.url}"
-            remedy = f"Its results: {', '.join(record.result_id for record in found)}"
+            remedy = f"Its results: {', '.join(record.result_id for record in results)}"
             raise ClipNotFoundError(subject, "is not committed", remedy)
         return named[-1]
 
     def _not_found(self, clip_id: str) -> ClipNotFoundError:
-        """Says what is near, from names alone: of those that begin alike, if any does."""
+        """The error for an unknown clip; names the nearest ids with the same first digits."""
         committed = {name.partition(".")[0] for name in committed_set(self.url)}
         alike = [known for known in committed if known[:2] == clip_id[:2]]
         near = difflib.get_close_matches(clip_id, sorted(alike), n=3, cutoff=0.0)
@@ -128,7 +128,7 @@ def open_dataset(url: str) -> Dataset:
     Raises:
         NotADatasetError: nothing lies there, or no dataset of a schema this version reads.
         UnreadableURLError: no driver for the URL, or no permission.
-        StorageUnavailableError: a passing failure.
+        StorageUnavailableError: a transient failure.
     """
     try:
         return Dataset(url, read_root(files_at(url)))
@@ -142,8 +142,8 @@ def _require_complete(files: Files, record: CommitRecord) -> None:
     sizes = files.sizes(record.path)
     for stored in record.objects:
         if sizes.get(stored.name) != stored.size:
-            found = sizes.get(stored.name, "none")
-            problem = f"{stored.name} has {found} bytes, and {stored.size} were committed"
+            size = sizes.get(stored.name, "none")
+            problem = f"{stored.name} has {size} bytes, and {stored.size} were committed"
             raise corrupt(files, record, problem)
 
 

@@ -11,11 +11,11 @@ from easi3r.store.read import open_dataset
 from easi3r.store.schema import QUARANTINE, quarantine_path
 from easi3r.store.threads import in_threads
 
-UNREADABLE = "unreadable"  # the reason given for what is no quarantine record
+UNREADABLE = "unreadable"  # the reason of a file that is no quarantine record
 
 
 def quarantine_records(url: str) -> Iterator[QuarantineRecord]:
-    """Every record by id, few in memory at a time.
+    """Every quarantine record, ascending by id, few in memory at a time.
 
     Raises:
         StoreError: one of them is not a quarantine record.
@@ -34,20 +34,20 @@ def quarantined_by_reason(url: str) -> dict[str, tuple[str, ...]]:
     """
     open_dataset(url)
     files = files_at(url)
-    found: dict[str, list[str]] = defaultdict(list)
+    by_reason: dict[str, list[str]] = defaultdict(list)
     ids = _ids(files)
     for record_id, reason in zip(ids, in_threads(partial(_reason, files), ids), strict=True):
-        found[reason].append(record_id)
+        by_reason[reason].append(record_id)
     return {
-        reason: tuple(found[reason])
-        for reason in sorted(found, key=lambda reason: (-len(found[reason]), reason))
+        reason: tuple(by_reason[reason])
+        for reason in sorted(by_reason, key=lambda reason: (-len(by_reason[reason]), reason))
     }
 
 
 def choose(
     quarantined: Mapping[str, tuple[str, ...]], reasons: Iterable[str], ids: Iterable[str]
 ) -> dict[str, tuple[str, ...]]:
-    """Of what is quarantined, the records of some reasons and those of some ids.
+    """The quarantine records of some reasons, and those of some ids.
 
     Args:
         ids: of records, or clip ids: then every record of that clip.
@@ -58,7 +58,7 @@ def choose(
     wanted = {reason: set(_of_reason(quarantined, reason)) for reason in reasons}
     for wanted_id in ids:
         matching = {
-            reason: [found for found in records if wanted_id in (found, found.partition(".")[0])]
+            reason: [each for each in records if wanted_id in (each, each.partition(".")[0])]
             for reason, records in quarantined.items()
         }
         if not any(matching.values()):

@@ -15,7 +15,7 @@ from functools import cached_property, partial
 import numpy as np
 
 from easi3r.store.files import Files, files_at
-from easi3r.store.schema import COMMITS, PREFIX, QUARANTINE, RESULT_NAME, SCHEMA_VERSION
+from easi3r.store.schema import COMMITS, PREFIX, QUARANTINE, SCHEMA_VERSION, recorded_result
 from easi3r.store.threads import in_threads
 
 _CLIP_ID_BYTES = 16
@@ -66,17 +66,31 @@ class ResultSet:
         """For each of some packed clip ids whether any result of it is here: bool, same length."""
         return self._begins_with(_words(clip_ids, _CLIP_ID_BYTES))
 
-    def _begins_with(self, wanted: np.ndarray) -> np.ndarray:
-        found = np.zeros(len(wanted), bool)
-        if not len(self):
-            return found
-        words, keys = _words(self.names, _NAME_BYTES)[:, : wanted.shape[1]], _keys(wanted)
+    def of_clips(self, clip_ids: np.ndarray) -> "ResultSet":
+        """Every result of some packed clip ids: a loop over these, not over the set."""
+        wanted = _words(clip_ids, _CLIP_ID_BYTES)
+        words = _words(self.names, _NAME_BYTES)[:, : wanted.shape[1]]
+        places = [np.empty(0, int)]
+        for clip, first, beyond in zip(wanted, *self._ranges(wanted), strict=True):
+            places.append(first + np.flatnonzero((words[first:beyond] == clip).all(axis=1)))
+        return ResultSet(self.names[np.unique(np.concatenate(places))])
+
+    def _ranges(self, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The place of the first name that has the first word of each wanted one, and the end."""
+        keys = _keys(wanted)
         first = np.searchsorted(self._sorted_keys, keys, "left")
-        beyond = np.searchsorted(self._sorted_keys, keys, "right")
+        return first, np.searchsorted(self._sorted_keys, keys, "right")
+
+    def _begins_with(self, wanted: np.ndarray) -> np.ndarray:
+        is_here = np.zeros(len(wanted), bool)
+        if not len(self):
+            return is_here
+        words = _words(self.names, _NAME_BYTES)[:, : wanted.shape[1]]
+        first, beyond = self._ranges(wanted)
         for step in range(int((beyond - first).max(initial=0))):  # results of one clip: a few
             place = np.minimum(first + step, len(self) - 1)
-            found |= (words[place] == wanted).all(axis=1)
-        return found
+            is_here |= (words[place] == wanted).all(axis=1)
+        return is_here
 
     @cached_property
     def _sorted_keys(self) -> np.ndarray:
@@ -94,7 +108,7 @@ def _keys(words: np.ndarray) -> np.ndarray:
 
 
 def pack_clip_ids(clip_ids: Iterable[str]) -> np.ndarray:
-    """Clip ids (32 hex digits each) as `S16`, in the order given."""
+    """Clip ids (32 hex digits each) as `S16`, in their order."""
     return np.frombuffer(bytes.fromhex("".join(clip_ids)), _CLIP_ID)
 
 
@@ -105,12 +119,12 @@ def unpack_clip_ids(clip_ids: np.ndarray) -> list[str]:
 
 
 def pack_names(names: Iterable[str]) -> np.ndarray:
-    """Names as `result_name` writes them as `S24`, in the order given."""
+    """Names as `result_name` writes them as `S24`, in their order."""
     return np.frombuffer(bytes.fromhex("".join(names).replace(".", "")), _NAME)
 
 
 def result_names(clip_ids: np.ndarray, weights_sha256: str, settings_digest: str) -> np.ndarray:
-    """What `result_name` says of many packed clip ids, packed: `S24`, in the order given.
+    """`result_name` of many packed clip ids, packed: `S24`, in their order.
 
     One SHA-256 a clip, about a microsecond.
     """
@@ -134,7 +148,7 @@ def committed_set(url: str) -> ResultSet:
     """Every committed result, from listings of names alone, 256 parts of the dataset in turn.
 
     Raises:
-        StorageUnavailableError, UnreadableURLError: storage did not say.
+        StorageUnavailableError, UnreadableURLError: storage did not answer.
     """
     files = files_at(url)
     parts = in_threads(partial(committed_names_of, files), commit_prefixes(files))
@@ -147,7 +161,7 @@ def quarantined_set(url: str) -> ResultSet:
     Records of videos, and those of earlier versions that name a clip but no result, are not in it.
 
     Raises:
-        StorageUnavailableError, UnreadableURLError: storage did not say.
+        StorageUnavailableError, UnreadableURLError: storage did not answer.
     """
     return ResultSet(_packed(files_at(url).names(QUARANTINE)))
 
@@ -163,5 +177,4 @@ def committed_names_of(files: Files, prefix: str) -> np.ndarray:
 
 
 def _packed(file_names: Iterable[str]) -> np.ndarray:
-    names = (name.removesuffix(".json") for name in file_names)
-    return np.unique(pack_names(name for name in names if RESULT_NAME.fullmatch(name)))
+    return np.unique(pack_names(filter(None, map(recorded_result, file_names))))

@@ -1,4 +1,4 @@
-"""A dataset walked clip by clip: commit records read, attempts listed, nothing held for long."""
+"""A scan of a dataset, clip by clip: commit records read, attempts listed."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -14,9 +14,9 @@ from easi3r.store.schema import (
     CLIPS,
     COMMITS,
     PREFIX,
-    RESULT_NAME,
     clip_folder,
     commit_folder,
+    recorded_result,
     result_id,
 )
 from easi3r.store.threads import in_threads
@@ -24,13 +24,13 @@ from easi3r.store.threads import in_threads
 
 @dataclass(frozen=True)
 class ClipScan:
-    """What lies under one clip id.
+    """Commit records and attempts of one clip id.
 
     Attributes:
         records: its commit records that can be read and whose attempt is there.
         attempts: paths of its attempts, committed or not.
         misplaced: paths of attempts elsewhere that a record of it names.
-        findings: what is wrong with its records, or with where they lead.
+        findings: faults of its records, or of the attempts that they name.
     """
 
     clip_id: str
@@ -61,8 +61,8 @@ def scan_clips(files: Files) -> Iterator[ClipScan]:
 
 def scan_clip(files: Files, clip_id: str) -> ClipScan:
     """One clip id, as it stands now."""
-    names = files.names(commit_folder(clip_id))
-    return _scan_clip(files, (clip_id, [name for name in names if name.startswith(clip_id)]))
+    records = filter(recorded_result, files.names(commit_folder(clip_id)))
+    return _scan_clip(files, (clip_id, [name for name in records if name.startswith(clip_id)]))
 
 
 def prefixes(files: Files) -> list[str]:
@@ -82,7 +82,7 @@ def strays(files: Files) -> Iterator[Finding]:
             if not (CLIP_ID.fullmatch(name) and name.startswith(prefix)):
                 yield _stray(f"{CLIPS}/{prefix}/{name}")
         for name in files.names(f"{COMMITS}/{prefix}"):
-            if not (_is_record(name) and name.startswith(prefix)):
+            if not (recorded_result(name) and name.startswith(prefix)):
                 yield _stray(f"{COMMITS}/{prefix}/{name}")
 
 
@@ -90,15 +90,11 @@ def _stray(path: str) -> Finding:
     return Finding(kind=Kind.UNKNOWN_OBJECT, path=path, problem="no name of this schema")
 
 
-def _is_record(name: str) -> bool:
-    return name.endswith(".json") and bool(RESULT_NAME.fullmatch(name.removesuffix(".json")))
-
-
 def _clips(files: Files) -> Iterator[tuple[str, list[str]]]:
     """(clip id, names of its records)."""
     for prefix in prefixes(files):
         records: dict[str, list[str]] = defaultdict(list)
-        for name in filter(_is_record, files.names(f"{COMMITS}/{prefix}")):
+        for name in filter(recorded_result, files.names(f"{COMMITS}/{prefix}")):
             records[name.partition(".")[0]].append(name)
         folders = set(filter(CLIP_ID.fullmatch, files.names(f"{CLIPS}/{prefix}")))
         for clip_id in sorted(folders | records.keys()):
@@ -109,7 +105,7 @@ def _clips(files: Files) -> Iterator[tuple[str, list[str]]]:
 def _scan_clip(files: Files, clip: tuple[str, list[str]]) -> ClipScan:
     """Records first, attempts after: what was committed in between looks uncommitted, not lost."""
     clip_id, names = clip
-    found: list[CommitRecord] = []
+    parsed: list[CommitRecord] = []
     findings: list[Finding] = []
     paths = [f"{commit_folder(clip_id)}/{name}" for name in sorted(names)]
     for path, data in files.get_all(paths).items():
@@ -118,18 +114,18 @@ def _scan_clip(files: Files, clip: tuple[str, list[str]]) -> ClipScan:
         except CorruptClipError as error:
             findings.append(Finding(kind=Kind.BAD_RECORD, path=path, problem=error.problem))
             continue
-        found.append(record)
+        parsed.append(record)
         findings += _wrong_place(record, path)
 
     folder = clip_folder(clip_id)
     attempts = frozenset(f"{folder}/{name}" for name in files.names(folder))
-    misplaced = frozenset(r.path for r in found if not r.path.startswith(f"{folder}/"))
-    lost = {r.path for r in found if r.path not in attempts | misplaced}
-    for record in found:
+    misplaced = frozenset(r.path for r in parsed if not r.path.startswith(f"{folder}/"))
+    lost = {r.path for r in parsed if r.path not in attempts | misplaced}
+    for record in parsed:
         if record.path in lost and files.exists(record.commit_path):  # else pruned meanwhile
             problem = f"named by {record.commit_path}, and not there"
             findings.append(Finding(kind=Kind.MISSING_OBJECT, path=record.path, problem=problem))
-    whole = tuple(r for r in found if r.path in attempts)
+    whole = tuple(r for r in parsed if r.path in attempts)
     return ClipScan(clip_id, whole, attempts, misplaced, tuple(findings))
 
 

@@ -20,9 +20,9 @@ LICENCE_NOTE = (
     "Published DUSt3R and MonST3R weights are CC BY-NC-SA 4.0: non-commercial use, share alike."
 )
 UNIT_OF_LENGTH = {"metric": "m", "arbitrary": "1"}  # by `scale`; "1": the clip's own unit
-RESULT_NAME = re.compile(r"[0-9a-f]{32}\.[0-9a-f]{16}")
 CLIP_ID = re.compile(r"[0-9a-f]{32}")
 PREFIX = re.compile(r"[0-9a-f]{2}")  # of a clip id: the folder of its records
+_RECORD = re.compile(r"([0-9a-f]{32}\.[0-9a-f]{16})\.json")
 _SHORT = 16
 
 
@@ -157,6 +157,15 @@ def result_id(clip_id: str, weights_sha256: str, settings_digest: str) -> str:
 def result_name(clip_id: str, result_id: str) -> str:
     """The name a result is committed under; `committed_results` is a set of these."""
     return f"{clip_id}.{result_id[:_SHORT]}"
+
+
+def recorded_result(path: str) -> str | None:
+    """The `result_name` of a commit or quarantine record, by the record's path or file name.
+
+    None for a file that is not named as such a record is, whole.
+    """
+    match = _RECORD.fullmatch(path.rpartition("/")[2])
+    return match and match[1]
 
 
 def commit_folder(clip_id: str) -> str:

@@ -1,4 +1,4 @@
-"""What a dataset holds, counted from its commit and quarantine records."""
+"""The summary of a dataset: counts from its commit and quarantine records."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator

@@ -6,15 +6,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 Item = TypeVar("Item")
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 _THREADS = 8
 _IN_FLIGHT = 4 * _THREADS
 
 
-def in_threads(function: Callable[[Item], Answer], items: Iterable[Item]) -> Iterator[Answer]:
-    """Answers in the order of the items, few of either in memory however many there are."""
-    waiting: deque[Future[Answer]] = deque()
+def in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Results in the order of the items, few of either in memory however many there are."""
+    waiting: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(_THREADS) as pool:
         try:
             for item in items:

@@ -17,7 +17,7 @@ class TorchWindows(TorchDataset[tuple[torch.Tensor, ...]]):
     """Every window of some clips, map-style: shuffle and batch as you like.
 
     Items are tuples of tensors in the order of `variables` (shapes, units and types as in
-    `easi3r.store.windows.Window`), so batches of clips of one size collate. Workers of a
+    `easi3r.store.Window`), so batches of clips of one size collate. Workers of a
     `DataLoader`, forked or spawned, connect to storage by themselves.
 
     Attributes:
@@ -26,7 +26,7 @@ class TorchWindows(TorchDataset[tuple[torch.Tensor, ...]]):
         first: the number of each clip's first window, and of all windows at the end.
         frames: of a window.
         stride: frames from the start of a window to that of the next.
-        variables: fields of `Window`.
+        variables: names of array attributes of `Window`.
     """
 
     reader: ClipWindows

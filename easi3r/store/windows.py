@@ -1,7 +1,7 @@
 """Reading few frames of many clips, fast: what training on a dataset does.
 
-`Dataset` opens a clip for looking at it, in milliseconds and with labels; `ClipWindows` keeps what
-it has learnt of clips and reads no byte twice that it does not need. For torch:
+`Dataset` opens a clip for looking at it, in milliseconds and with labels; `ClipWindows` caches the
+small arrays and chunk indexes of clips, and reads only the chunks of a window. For torch:
 `easi3r.store.torch_windows`.
 """
 
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int64
+from jaxtyping import Float32
 
 from easi3r.errors import NotADatasetError, SettingsError
 from easi3r.geometry import fill_world_planes
@@ -32,47 +32,16 @@ from easi3r.store.failures import reading
 from easi3r.store.files import Files, files_at
 from easi3r.store.read import Dataset
 from easi3r.store.schema import VARIABLES
+from easi3r.store.window import Window
 
 PER_FRAME = frozenset(variable.name for variable in VARIABLES if variable.dims[0] == "time")
 _PINHOLE = frozenset({"depth", "intrinsics", "camera_to_world"})
-_LAYOUTS_KEPT = 1024
-
-
-@dataclass(frozen=True)
-class Window:
-    """Consecutive frames of one clip, as stored; None for what was not asked for.
-
-    Attributes:
-        clip_id, start: the first frame's place in the clip.
-        time: seconds from the start of the video.
-        frame_index: number of the frame in the source video.
-        dynamic_mask: True where something moves.
-        dynamic_score: 0..1 per token.
-        depth: z in the camera, > 0, in the clip's unit.
-        confidence: 0 where another frame contradicts the pixel.
-        point_map: world coordinates of each pixel, computed in float32 from depth, intrinsics and
-            pose, closer to them than the rounded copy in storage; the planes of x, y and z lie
-            apart in memory.
-        camera_to_world: OpenCV axes.
-        intrinsics: pixels of the stored resolution.
-    """
-
-    clip_id: str
-    start: int
-    time: Float64[np.ndarray, " frames"] | None = None
-    frame_index: Int64[np.ndarray, " frames"] | None = None
-    dynamic_mask: Bool[np.ndarray, "frames height width"] | None = None
-    dynamic_score: Float32[np.ndarray, "frames rows columns"] | None = None
-    depth: Float32[np.ndarray, "frames height width"] | None = None
-    confidence: Float32[np.ndarray, "frames height width"] | None = None
-    point_map: Float32[np.ndarray, "frames height width 3"] | None = None
-    camera_to_world: Float64[np.ndarray, "frames 4 4"] | None = None
-    intrinsics: Float64[np.ndarray, "frames 3 3"] | None = None
+_CACHED_LAYOUTS = 1024
 
 
 @dataclass(frozen=True)
 class _Document:
-    """A `zarr.json`, told from others by its content: clips of one shape have the same ones."""
+    """A `zarr.json`; equal by its content, which clips of one shape share."""
 
     sha256: str
     stored: StoredObject = field(compare=False)
@@ -90,7 +59,7 @@ class _Range:
 
 @dataclass(frozen=True)
 class _Clip:
-    """What is known of a clip; `small` and `indexes` fill as they are needed.
+    """Cached parts of a clip; `small` and `indexes` are filled on demand.
 
     Attributes:
         objects: by name.
@@ -107,20 +76,20 @@ class _Clip:
 class ClipWindows:
     """Reads windows of frames of a dataset's clips.
 
-    As long as it lives, a clip's result is the one that was newest when it first read the clip.
+    Of each clip it reads the result that was the newest when it first read that clip.
     May be used by many threads. Pickles: a copy in another process has read nothing yet and
     connects to storage by itself.
 
     Args:
-        clips_kept: of how many clips the small arrays and the places of chunks are remembered, a
-            few KB each; the least recently used are forgotten.
+        clips_kept: number of clips whose small arrays and chunk indexes are cached, a few KB each;
+            the least recently used are dropped.
     """
 
     def __init__(self, dataset: Dataset, clips_kept: int = 1024) -> None:
         self._dataset = dataset
         self._clips_kept = clips_kept
         self._clip = functools.lru_cache(clips_kept)(self._look_up)
-        self._layout = functools.lru_cache(_LAYOUTS_KEPT)(self._read_layout)
+        self._layout = functools.lru_cache(_CACHED_LAYOUTS)(self._read_layout)
 
     def __reduce__(self) -> tuple[type["ClipWindows"], tuple[Dataset, int]]:
         return ClipWindows, (self._dataset, self._clips_kept)
@@ -137,29 +106,29 @@ class ClipWindows:
         Every CRC-32C is checked, as by plain zarr, and nothing missing reads as fill values.
 
         Args:
-            variables: fields of `Window`; only what they take is read.
+            variables: names of array attributes of `Window`; only what they take is read.
 
         Raises:
             ClipNotFoundError: no such clip.
             SettingsError: no such frames, or no such variable.
             CorruptClipError: an object is missing or damaged.
             NotADatasetError: an array is laid out as this reader does not know.
-            StorageUnavailableError: a passing failure.
+            StorageUnavailableError: a transient failure.
         """
-        asked = frozenset(variables)
+        requested = dict.fromkeys(variables)  # each once, in order
         clip = self._clip(clip_id)
-        _check(clip.record, start, stop, asked)
-        pinhole = _PINHOLE if "point_map" in asked else frozenset()
+        _check(clip.record, start, stop, requested)
+        pinhole = _PINHOLE if "point_map" in requested else frozenset()
         files = files_at(self._dataset.url)
         layouts = {
             name: self._layout(self._document(files, clip, name))
-            for name in sorted(asked - {"point_map"} | pinhole)
+            for name in sorted(requested.keys() - {"point_map"} | pinhole)
         }
         _read_heads(files, clip, layouts)
         values = _read_frames(files, clip, layouts, start, stop)
         if pinhole:
             values["point_map"] = _point_map(**{name: values[name] for name in pinhole})
-        return Window(clip_id, start, **{name: values[name] for name in asked})
+        return Window(clip_id, start, {name: values[name] for name in requested})
 
     def _look_up(self, clip_id: str) -> _Clip:
         record = self._dataset.record(clip_id)
@@ -182,11 +151,11 @@ class ClipWindows:
             raise NotADatasetError(subject, f"an unknown layout: {error}", remedy) from error
 
 
-def _check(record: CommitRecord, start: int, stop: int, asked: frozenset[str]) -> None:
+def _check(record: CommitRecord, start: int, stop: int, requested: Iterable[str]) -> None:
     if not 0 <= start < stop <= record.frames:
         subject = f"frames [{start}, {stop}) of clip {record.clip_id}"
         raise SettingsError(subject, "are not in the clip", f"It has frames [0, {record.frames})")
-    if unknown := asked - PER_FRAME:
+    if unknown := set(requested) - PER_FRAME:
         remedy = f"Choose from {', '.join(sorted(PER_FRAME))}"
         raise SettingsError("variables", f"no such one: {', '.join(sorted(unknown))}", remedy)
 
@@ -198,25 +167,25 @@ def _object(files: Files, clip: _Clip, name: str) -> StoredObject:
 
 
 def _fetch(files: Files, record: CommitRecord, ranges: Sequence[_Range]) -> list[bytes]:
-    """The bytes of each range, all asked for at once where the storage can."""
+    """The bytes of each range, in one concurrent request where the storage can."""
     paths = [f"{record.path}/{part.name}" for part in ranges]
-    answers = files.fs.cat_ranges(
+    results = files.fs.cat_ranges(
         [files.absolute(path) for path in paths],
         [part.start for part in ranges],
         [part.stop for part in ranges],
     )
-    for part, path, answer in zip(ranges, paths, answers, strict=True):
-        if isinstance(answer, Exception):
+    for part, path, result in zip(ranges, paths, results, strict=True):
+        if isinstance(result, Exception):
             try:
                 with reading(files.locate(path)):
-                    raise answer
+                    raise result
             except FileNotFoundError as error:
                 raise corrupt(files, record, f"{part.name} is missing") from error
-    return answers
+    return results
 
 
 def _read_heads(files: Files, clip: _Clip, layouts: Mapping[str, Layout]) -> None:
-    """Remember what `_Clip` keeps of each array: one round trip for all, the first time."""
+    """Fill the caches of a `_Clip` for these arrays: one round trip for all that is missing."""
     unread = [name for name in layouts if name not in clip.small and name not in clip.indexes]
     ranges = []
     for name in unread:
@@ -226,7 +195,7 @@ def _read_heads(files: Files, clip: _Clip, layouts: Mapping[str, Layout]) -> Non
         ranges.append(_Range(path, start, size))
     for name, data in zip(unread, _fetch(files, clip.record, ranges), strict=True):
         layout = layouts[name]
-        with _told(files, clip.record, name):
+        with _naming_clip(files, clip.record, name):
             if layout.frames_per_chunk:
                 clip.indexes[name] = decode_index(layout, data)
             else:
@@ -247,13 +216,13 @@ def _read_frames(
         for name in chunked
     ]
     for name, data in zip(chunked, _fetch(files, clip.record, ranges), strict=True):
-        with _told(files, clip.record, name):
+        with _naming_clip(files, clip.record, name):
             values[name] = decode_frames(layouts[name], clip.indexes[name], data, start, stop)
     return values
 
 
 @contextmanager
-def _told(files: Files, record: CommitRecord, variable: str) -> Iterator[None]:
+def _naming_clip(files: Files, record: CommitRecord, variable: str) -> Iterator[None]:
     try:
         yield
     except DamagedChunkError as error:

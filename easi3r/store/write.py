@@ -39,7 +39,7 @@ from easi3r.types import ClipAnnotation
 
 @dataclass(frozen=True)
 class Written:
-    """What became of a write.
+    """The outcome of a write.
 
     Attributes:
         record: of the result that is now committed.
@@ -54,22 +54,22 @@ class Written:
 def prepare_dataset(url: str, settings_json: str) -> None:
     """Make sure that clips can be committed at `url`; creates the dataset if there is none.
 
-    Idempotent, and safe from many processes. Tests by doing that the destination takes new
-    objects, refuses to create one twice (which every commit relies on) and deletes them.
+    Idempotent, and safe from many processes. Tries out that the destination creates objects,
+    refuses to create one twice (on which every commit relies) and deletes them.
 
     Args:
-        settings_json: settings of the run that creates the dataset, kept for information; every
+        settings_json: settings of the run that creates the dataset, for information; every
             clip carries its own.
 
     Raises:
         UnwritableDestinationError: refused, full, or writes there are not exclusive.
         NotADatasetError: other files lie there, or a dataset of another schema.
-        StorageUnavailableError: a passing failure.
+        StorageUnavailableError: a transient failure.
     """
     files = files_at(url)
     try:
         _prepare(files, settings_json)
-    except DestinationFullError as error:  # to wait for room is for a run under way
+    except DestinationFullError as error:  # only a run under way waits for space
         raise UnwritableDestinationError(error.subject, error.problem, error.remedy) from error
 
 
@@ -107,15 +107,15 @@ def read_root(files: Files) -> dict[str, object]:
     """
     try:
         attributes = json.loads(files.get(ROOT)).get("attributes", {})
-        found = (attributes.get("format"), attributes.get("schema_version"))
+        identity = (attributes.get("format"), attributes.get("schema_version"))
     except (ValueError, AttributeError) as error:
         problem = f"its {ROOT} is not Zarr metadata ({error})"
         raise NotADatasetError(files.url, problem, "Choose another URL") from error
-    if found[0] != FORMAT:
-        problem = f"holds a Zarr group that is not an easi3r dataset (format {found[0]!r})"
+    if identity[0] != FORMAT:
+        problem = f"holds a Zarr group that is not an easi3r dataset (format {identity[0]!r})"
         raise NotADatasetError(files.url, problem, "Choose another URL")
-    if found[1] != SCHEMA_VERSION:
-        problem = f"has schema version {found[1]!r}, and this version reads {SCHEMA_VERSION}"
+    if identity[1] != SCHEMA_VERSION:
+        problem = f"has schema version {identity[1]!r}, and this version reads {SCHEMA_VERSION}"
         remedy = "Use the easi3r version named by `creator` in its attributes, or another URL"
         raise NotADatasetError(files.url, problem, remedy)
     return attributes
@@ -125,7 +125,7 @@ def _require_empty(files: Files) -> None:
     """A dataset is not begun among other files: a mistyped URL would scatter it there."""
     try:
         others = [name for name in files.names("") if name != PROBE]
-    except FileNotFoundError:  # no folder: the probe tells whether there may be one
+    except FileNotFoundError:  # no folder: the probe shows whether there may be one
         return
     if others:
         shown = ", ".join(sorted(others)[:3]) + (", .." if len(others) > 3 else "")
@@ -175,8 +175,8 @@ def write_clip(url: str, annotation: ClipAnnotation, settings: StoreSettings) ->
     Raises:
         InvalidAnnotationError, DegenerateGeometryError: before anything is written.
         UnwritableDestinationError: permission denied, no such bucket.
-        DestinationFullError: no room left.
-        StorageUnavailableError: a passing failure.
+        DestinationFullError: no space left.
+        StorageUnavailableError: a transient failure.
         CorruptClipError: what was read back is not what was written.
     """
     check_annotation(annotation)
@@ -199,13 +199,13 @@ def write_clip(url: str, annotation: ClipAnnotation, settings: StoreSettings) ->
 def commit(files: Files, record: CommitRecord) -> Written:
     """Put the commit record of a verified attempt, unless the result is committed already.
 
-    An unclear answer (a timeout after which the record may yet appear) leaves the attempt in
+    An unclear outcome (a timeout after which the record may yet appear) leaves the attempt in
     place: an orphan costs space, a record without its attempt would be a lost clip.
     """
     try:
         files.put_new(record.commit_path, record.model_dump_json(indent=1).encode())
     except FileExistsError:
-        pass  # ours all the same, if the driver sent it twice because the first answer was lost
+        pass  # ours all the same, if the driver sent it twice because the first response was lost
     except StorageUnavailableError as unclear:
         if not files.exists(record.commit_path):
             raise unclear

@@ -45,8 +45,8 @@ class ArrayVideo:
         """The frames as `probe` would describe them; their fingerprint is that of their pixels."""
         height, width = self.images.shape[1:3]
         fingerprint = hashlib.sha256(str(self.images.shape).encode())
-        fingerprint.update(np.ascontiguousarray(self.images))
-        fingerprint.update(np.ascontiguousarray(self.pts_seconds))
+        fingerprint.update(np.ascontiguousarray(self.images).data)
+        fingerprint.update(np.ascontiguousarray(self.pts_seconds).data)
         return Video(
             url=f"frames:{fingerprint.hexdigest()[:16]}",
             fingerprint=fingerprint.hexdigest(),

@@ -1,4 +1,4 @@
-"""Cutting a video into clips: which frames each one reads, and which it answers for."""
+"""Cutting a video into clips: which frames each one reads, and which it owns."""
 
 from collections.abc import Iterator
 from itertools import pairwise

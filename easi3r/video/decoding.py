@@ -1,4 +1,4 @@
-"""Decoding the frames of one clip, found by their time."""
+"""Decoding the frames of one clip, by their presentation timestamps."""
 
 import av
 import numpy as np

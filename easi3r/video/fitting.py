@@ -15,8 +15,8 @@ class Fit:
 
     Attributes:
         resized_width, resized_height: pixels after resizing; they are square.
-        crop_x, crop_y: the first column and row of the resized frame that are kept.
-        width, height: pixels kept: multiples of the patch size.
+        crop_x, crop_y: first column and row of the crop, in pixels of the resized frame.
+        width, height: pixels of the crop, multiples of the patch size.
         shrinks: the long side gets shorter (Lanczos), else it grows (bicubic).
         source_to_stored: see `fit_size`.
     """

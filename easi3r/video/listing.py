@@ -12,7 +12,7 @@ from s3fs import S3FileSystem
 
 from easi3r.video.storage import locate, storage_errors
 
-# What filesystems call what changes with a file's content, the surest first.
+# Names of what changes with a file's content, by filesystem; the surest first.
 _VERSION_KEYS = ("ETag", "etag", "md5Hash", "CRC", "mtime", "LastModified", "updated")
 
 
@@ -33,8 +33,8 @@ class ListedFile:
 def listed_file(info: Mapping[str, Any]) -> ListedFile:
     """A file as fsspec describes it."""
     size = info.get("size")
-    found = (info[key] for key in _VERSION_KEYS if info.get(key) is not None)
-    version = next((str(value) for value in found), None)
+    versions = (info[key] for key in _VERSION_KEYS if info.get(key) is not None)
+    version = next((str(value) for value in versions), None)
     return ListedFile(info["name"], None if size is None else int(size), version)
 
 
@@ -42,13 +42,13 @@ def describe(url: str) -> ListedFile:
     """Size and version of one file, as `files_below` would give them.
 
     Raises:
-        UnreadableURLError, StorageUnavailableError: storage does not say, or not now.
+        UnreadableURLError, StorageUnavailableError: storage does not answer, or not now.
     """
     filesystem, path = locate(url)
     with storage_errors(url):
         if isinstance(filesystem, LocalFileSystem):
             return _local_file(path, os.stat(path))
-        filesystem.invalidate_cache(path)  # a listing of long ago would answer for it
+        filesystem.invalidate_cache(path)  # a cached listing may be out of date
         return listed_file(filesystem.info(path))
 
 
@@ -85,8 +85,8 @@ def _local_files(folder: str, seen: set[str]) -> Iterator[ListedFile]:
                 yield ListedFile(path, None, None)
 
 
-def _local_file(path: str, found: os.stat_result) -> ListedFile:
-    return ListedFile(path, found.st_size, str(found.st_mtime_ns))
+def _local_file(path: str, status: os.stat_result) -> ListedFile:
+    return ListedFile(path, status.st_size, str(status.st_mtime_ns))
 
 
 def _s3_files(filesystem: S3FileSystem, folder: str) -> Iterator[ListedFile]:
@@ -95,10 +95,10 @@ def _s3_files(filesystem: S3FileSystem, folder: str) -> Iterator[ListedFile]:
     request = {"Bucket": bucket, "Prefix": f"{key.rstrip('/')}/" if key else ""}
     while True:
         page = filesystem.call_s3("list_objects_v2", **request)
-        for found in page.get("Contents", ()):
-            if not found["Key"].endswith("/"):  # made by consoles to stand for empty folders
-                path = f"{bucket}/{found['Key']}"
-                yield ListedFile(path, int(found["Size"]), found["ETag"])
+        for info in page.get("Contents", ()):
+            if not info["Key"].endswith("/"):  # made by consoles to stand for empty folders
+                path = f"{bucket}/{info['Key']}"
+                yield ListedFile(path, int(info["Size"]), info["ETag"])
         if not page.get("IsTruncated"):
             return
         request["ContinuationToken"] = page["NextContinuationToken"]

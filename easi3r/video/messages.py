@@ -1,4 +1,4 @@
-"""FFmpeg's error messages, heard only while someone listens."""
+"""FFmpeg's error messages, captured while a video is open."""
 
 import threading
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ _before: tuple[int | None, bool] = (None, True)
 
 @contextmanager
 def ffmpeg_errors() -> Iterator[list[tuple[int, str, str]]]:
-    """FFmpeg's errors of this thread as (level, origin, text), in a list that keeps growing.
+    """FFmpeg's errors of this thread as (level, origin, text), in a list that grows.
 
     FFmpeg has one log level for the whole process, off by default in PyAV: it is raised for the
     first listener and put back after the last. Listeners of one thread must nest.

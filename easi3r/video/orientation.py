@@ -30,7 +30,7 @@ class Orientation:
 
     @classmethod
     def of_frame(cls, frame: av.VideoFrame) -> "Orientation":
-        """The orientation that the frame's display matrix asks for; upright without one."""
+        """The orientation of a frame by its display matrix; upright without one."""
         side_data = cast(SideDataContainer, frame.side_data)  # PyAV's stub says otherwise
         try:
             matrix = side_data[Type.DISPLAYMATRIX]

@@ -1,4 +1,4 @@
-"""What a video file really holds."""
+"""Probing: what a video file holds, by decoding it."""
 
 import hashlib
 import logging
@@ -20,7 +20,7 @@ _HASH_BLOCK_BYTES = 1 << 20
 
 
 def probe(url: str, shots: ShotSettings | None = None) -> Video:
-    """Decodes a whole video once and says what came out, whatever its header claims.
+    """Decodes a whole video once; describes the frames that come out, whatever its header claims.
 
     The file is read twice, once to hash its bytes and once to decode them, one block and one frame
     in memory at a time. Times are the container's presentation timestamps in seconds, not shifted
@@ -28,7 +28,7 @@ def probe(url: str, shots: ShotSettings | None = None) -> Video:
     `Video.timestamps_derived`). A mirrored display matrix is applied too, before the rotation.
 
     Args:
-        shots: how to find cuts, in the same decode; None: they are not looked for.
+        shots: how to detect cuts, while decoding; None: no shot detection.
 
     Raises:
         UnreadableURLError: no such file, or no permission.
@@ -37,7 +37,7 @@ def probe(url: str, shots: ShotSettings | None = None) -> Video:
         NoVideoStreamError: audio only, say, or of an unknown codec.
         NoFramesError: not one frame decodes.
         VideoError: neither timestamps nor a frame rate.
-        StorageUnavailableError: storage failed in passing.
+        StorageUnavailableError: a transient failure of storage.
     """
     fingerprint, size_bytes = hash_content(url)
     if size_bytes == 0:

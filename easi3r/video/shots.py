@@ -1,4 +1,4 @@
-"""Shots: where a video cuts from one camera to another, found by PySceneDetect."""
+"""Shot detection: the cuts of a video, by PySceneDetect."""
 
 import av
 import cv2
@@ -11,12 +11,12 @@ from scenedetect.detectors import AdaptiveDetector, ContentDetector
 from easi3r.config import ShotSettings
 
 _LONG_SIDE_PX = 256  # what PySceneDetect's thresholds are meant for, and cheap
-# Detectors count frames and are told a constant rate only for their time codes, which are not used.
+# Detectors count frames; the constant rate is only for their time codes, which are not used.
 _FRAME_RATE = 25.0
 
 
 class CutFinder:
-    """Sees a video's frames in order and notes those that begin another shot."""
+    """Detects the cuts of a video from its frames, one after the other."""
 
     def __init__(self, settings: ShotSettings) -> None:
         self._detector = _detector(settings)
@@ -24,13 +24,13 @@ class CutFinder:
         self._seen = 0
 
     def see(self, frame: av.VideoFrame) -> None:
-        """Take in the next frame, in presentation order."""
+        """Process the next frame, in presentation order."""
         place = FrameTimecode(self._seen, _FRAME_RATE)
         self._cuts += (cut.frame_num for cut in self._detector.process_frame(place, _small(frame)))
         self._seen += 1
 
     def cuts(self) -> tuple[int, ...]:
-        """The frames that begin a shot, ascending, without frame 0; call it once all are seen."""
+        """Frames that begin a shot, ascending, without frame 0; to call after the last frame."""
         last = FrameTimecode(max(self._seen - 1, 0), _FRAME_RATE)
         late = [cut.frame_num for cut in self._detector.post_process(last)]
         return tuple(sorted({*self._cuts, *late} - {0}))

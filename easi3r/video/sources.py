@@ -68,15 +68,15 @@ class SourceScan(Iterator[SourceVideo]):
     def _of_folder(
         self, filesystem: AbstractFileSystem, path: str, source: str
     ) -> Iterator[SourceVideo]:
-        found = False
+        has_video = False
         with storage_errors(source):
             for file in files_below(filesystem, path):
                 if is_audio_or_video(file.path):
-                    found = True
+                    has_video = True
                     yield _video(filesystem, file, source)
                 else:
                     self.ignored[posixpath.splitext(file.path)[1].lower()] += 1
-        if not found:
+        if not has_video:
             ignored = sorted(self.ignored.items())
             counts = ", ".join(f"{number} {suffix}" for suffix, number in ignored)
             raise SourceError(
@@ -120,13 +120,13 @@ def scan_source(source: str) -> SourceScan:
       a folder is a URL that ends with a slash.
     - A glob: every file that matches, held whole. A name that exists is never taken for a glob.
 
-    Nothing is read before the first video is asked for, and what is wrong with the end of a
-    source shows at its end.
+    Lazy: nothing is read before the first video is taken, and a fault at the end of a source
+    shows at its end.
 
     Raises:
         UnreadableURLError: no such file or folder, or no permission, anywhere in the folder.
         SourceError: nothing in it, or a malformed manifest.
-        StorageUnavailableError: storage failed in passing.
+        StorageUnavailableError: a transient failure of storage.
     """
     return SourceScan(source)
 
@@ -158,7 +158,7 @@ class Listing(Sequence[str]):
 
 
 def list_videos(source: str) -> Listing:
-    """All that `scan_source` gives, for collections that fit in memory; raises what it raises."""
+    """All videos of `scan_source`, for collections that fit in memory; raises as it does."""
     scan = scan_source(source)
     urls = tuple(video.url for video in scan)
     return Listing(urls, dict(sorted(scan.ignored.items())), scan.repeated)

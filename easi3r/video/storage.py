@@ -1,4 +1,4 @@
-"""Opening URLs through fsspec, with storage's failures told apart: permanent or passing."""
+"""Opening URLs through fsspec; failures of storage are permanent or transient."""
 
 import errno
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ _PERMANENT_TYPES = (
     ValueError,
     ImportError,
 )
-_PASSING_STATUSES = frozenset({408, 425, 429})
+_TRANSIENT_STATUSES = frozenset({408, 425, 429})
 
 
 def locate(url: str) -> tuple[AbstractFileSystem, str]:
@@ -48,7 +48,7 @@ def storage_errors(url: str) -> Iterator[None]:
 
     Raises:
         UnreadableURLError: no such file, no permission, no such protocol; an HTTP 4xx.
-        StorageUnavailableError: everything else, which another try may well survive: timeouts,
+        StorageUnavailableError: transient failures, that is all others: timeouts,
             broken connections, HTTP 5xx and 429, and what a storage library names in its own way.
     """
     try:
@@ -62,7 +62,7 @@ def storage_errors(url: str) -> Iterator[None]:
 def _translated(url: str, error: Exception) -> Easi3RError:
     *_, root = _chain(error)
     problem = f"{type(root).__name__}: {root}"
-    if not any(_is_passing(cause) for cause in _chain(error)) and _is_permanent(error):
+    if not any(_is_transient(cause) for cause in _chain(error)) and _is_permanent(error):
         remedy = "Check that it exists and that this machine may read it"
         return UnreadableURLError(url, f"cannot be read ({problem})", remedy)
     remedy = "Run again; if it persists, check the connection and the storage"
@@ -77,10 +77,10 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         cause = cause.__cause__
 
 
-def _is_passing(error: BaseException) -> bool:
+def _is_transient(error: BaseException) -> bool:
     status = _http_status(error)
     if status is not None:
-        return status >= 500 or status in _PASSING_STATUSES
+        return status >= 500 or status in _TRANSIENT_STATUSES
     return isinstance(error, TimeoutError | ConnectionError)
 
 
@@ -116,8 +116,8 @@ class _BinaryFile(Protocol):
 class StorageFile:
     """A file opened for reading whose failures are typed, also when FFmpeg is the one who reads.
 
-    FFmpeg takes some failed reads for the end of the file; `failure` keeps the error, and
-    `raise_failure` brings it back.
+    FFmpeg takes some failed reads for the end of the file: `failure` holds the error, and
+    `raise_failure` raises it.
     """
 
     def __init__(self, url: str, file: _BinaryFile) -> None:

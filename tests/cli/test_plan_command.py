@@ -107,4 +107,14 @@ def test_a_forecast_measures_clips_and_then_the_run_does_them(
     assert status == 0
     _, found = planned(call, *chosen, "--forecast")
     assert (found["state"]["committed"], found["state"]["pending"]) == (2, 0)
+    assert found["outdated"] == {"clips": 0, "examined": 0, "reasons": {}}
     assert found["forecast"] is None
+
+    settings.write_text(json.dumps({"alignment": {"max_steps": 4}}))
+    _, found = planned(call, *chosen)
+    ((reason, clips),) = found["outdated"].pop("reasons").items()
+    assert reason.startswith("made with settings ")
+    assert found["outdated"] == {"clips": clips, "examined": clips} == {"clips": 2, "examined": 2}
+    _, printed, _ = call("plan", *chosen)
+    assert "outdated results" in printed
+    assert "2: 2 made with settings" in printed

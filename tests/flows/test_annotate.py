@@ -110,7 +110,9 @@ def test_a_plan_says_what_is_pending(tmp_path: Path) -> None:
     write_scenes(tmp_path / "videos", count=1, frames=48)
     state = plan(str(tmp_path / "videos"), str(tmp_path / "out.zarr"), cluster=ThisProcess())
     assert (state.clips, state.pending, state.pending_frames) == (2, 2, 48)
-    assert "| pending | 2 |" in newest_artifacts(2)["plan-collection"]
+    artifact = newest_artifacts(2)["plan-collection"]
+    assert "| pending | 2 |" in artifact
+    assert "| outdated_results | 0 |" in artifact
 
 
 def test_errors_about_the_run_fail_the_flow(tmp_path: Path) -> None:

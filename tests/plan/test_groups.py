@@ -50,7 +50,7 @@ def test_a_part_is_named_by_all_that_planning_depends_on() -> None:
     assert len(names) == 5
 
 
-def test_groups_wait_on_disk() -> None:
+def test_groups_are_spooled_to_disk() -> None:
     videos = a_source(2000)
     with spooled(group_videos(videos)) as groups:
         assert groups.videos == 2000
@@ -58,13 +58,13 @@ def test_groups_wait_on_disk() -> None:
             assert [video for group in groups for video in group.videos] == videos
 
 
-def test_versions_are_asked_for_only_where_they_are_missing(
+def test_versions_are_looked_up_only_where_they_are_missing(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "a.mp4"
     path.write_bytes(b"abc")
     known, unknown, lost = a_source(1)[0], SourceVideo(str(path)), SourceVideo("/no/such.mp4")
-    found = list(with_versions([known, unknown, lost]))
-    assert (found[0], found[2]) == (known, lost)
-    assert (found[1].url, found[1].size_bytes) == (str(path), 3)
-    assert found[1].version is not None
+    described = list(with_versions([known, unknown, lost]))
+    assert (described[0], described[2]) == (known, lost)
+    assert (described[1].url, described[1].size_bytes) == (str(path), 3)
+    assert described[1].version is not None

@@ -45,7 +45,7 @@ def a_spec(
 
 @given(VIDEOS)
 @settings(max_examples=60, deadline=None, derandomize=True)
-def test_what_a_part_holds_comes_back(drawn: list) -> None:
+def test_a_part_reads_back_as_it_was_encoded(drawn: list) -> None:
     videos = [
         VideoPlan(
             url,
@@ -66,7 +66,7 @@ def test_what_a_part_holds_comes_back(drawn: list) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"PAR1", b"PAR1 and more bytes that are no footer PAR1"])
-def test_what_is_no_part_is_refused(data: bytes) -> None:
+def test_an_object_that_is_no_part_is_refused(data: bytes) -> None:
     with pytest.raises(StoreError, match="no part of a plan of schema 1"):
         read_summary("part", data)
 

@@ -50,7 +50,7 @@ NOTHING = ResultSet(np.empty(0, "S24"))
 
 
 class Recorder(PlanWatcher):
-    """Keeps what it is told."""
+    """Records the callbacks of planning."""
 
     def __init__(self) -> None:
         self.videos = 0
@@ -156,7 +156,7 @@ def test_planning_again_probes_nothing_and_a_new_video_one_group(
 
 
 @pytest.mark.usefixtures("small_groups")
-def test_planning_goes_on_where_it_was_ended(
+def test_planning_resumes_after_an_interruption(
     tmp_path: Path, dataset: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_videos(tmp_path / "videos", 20)
@@ -257,7 +257,7 @@ def test_a_bad_video_is_quarantined_once_and_tried_again_when_requeued(
     assert read_quarantine(dataset) == ()
 
 
-def test_a_passing_failure_is_tried_again_alone(
+def test_a_transient_failure_is_retried_alone(
     tmp_path: Path, dataset: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     urls = write_videos(tmp_path / "videos", 3)
@@ -280,9 +280,7 @@ def test_a_passing_failure_is_tried_again_alone(
     assert [spec.video_url for spec in clips_of(plan)[::3]] == urls
 
 
-def test_the_video_that_kills_workers_is_found_and_quarantined(
-    tmp_path: Path, dataset: str
-) -> None:
+def test_a_video_that_kills_its_worker_is_quarantined(tmp_path: Path, dataset: str) -> None:
     urls = write_videos(tmp_path / "videos", 4)
 
     class Deadly(InProcess):
@@ -406,13 +404,13 @@ def test_after_a_kill_the_plan_is_that_of_an_undisturbed_run(
     command = [sys.executable, "-c", KILLED, source, dataset, SETTINGS.model_dump_json()]
     ended = subprocess.run(command, cwd=REPOSITORY, check=False)
     assert ended.returncode == -signal.SIGKILL
-    kept = part_files(dataset)
-    assert len(kept) == 2
+    parts_before = part_files(dataset)
+    assert len(parts_before) == 2
     assert not list(Path(dataset, "plans").glob("*.json"))
     counting = Counting(monkeypatch)
     plan = plan_collection(source, dataset, SETTINGS, counting)
     assert 0 < len(counting.probed) < 12
-    assert kept.items() <= part_files(dataset).items()
+    assert parts_before.items() <= part_files(dataset).items()
     undisturbed = str(tmp_path / "other.zarr")
     prepare_dataset(undisturbed, SETTINGS.model_dump_json())
     other = plan_collection(source, undisturbed, SETTINGS, InProcess())

@@ -10,7 +10,7 @@ Fault = Callable[[str, bytes, str], bytes]
 
 
 class FaultyFileSystem(MemoryFileSystem):
-    """`fault(path, data, mode)` sees every write: it returns what is kept, or raises."""
+    """`fault(path, data, mode)` sees every write: it returns the bytes to store, or raises."""
 
     protocol = "faulty"
     fault: Fault
@@ -23,7 +23,7 @@ class FaultyFileSystem(MemoryFileSystem):
     def pipe_file(self, path: str, value: bytes, mode: str = "overwrite", **kwargs: object) -> None:
         super().pipe_file(path, type(self).fault(path, value, mode), mode=mode, **kwargs)
         if self.answer_lost_at and self.answer_lost_at in path:
-            raise TimeoutError("kept, and the answer was lost")
+            raise TimeoutError("stored, and the response was lost")
 
 
 class CarelessFileSystem(FaultyFileSystem):

@@ -1,4 +1,4 @@
-"""Each kind of damage is found by its name, on every kind of storage; what is whole is clean."""
+"""Each kind of damage is reported by name, on every kind of storage; a whole dataset is clean."""
 
 import json
 from collections.abc import Callable
@@ -138,15 +138,15 @@ def test_a_whole_dataset_is_clean(dataset_url: str) -> None:
     derived = SETTINGS.model_copy(update={"point_map": "derived"})
     records.append(write_clip(dataset_url, make_annotation(seed=3, scale="metric"), derived).record)
     quarantine(dataset_url, quarantine_record("video-1", "x.mp4", RuntimeError("poison")))
-    watched: list[tuple[int, int]] = []
+    reported: list[tuple[int, int]] = []
     report = audit(
-        dataset_url, older_than_seconds=0.0, watch=lambda *counts: watched.append(counts)
+        dataset_url, older_than_seconds=0.0, progress=lambda *counts: reported.append(counts)
     )
     assert report.findings == ()
     assert report.clean
     assert (report.clips, report.results, report.read_whole, report.quarantined) == (4, 4, 4, 1)
     assert report.bytes_committed == sum(record.bytes for record in records)
-    assert watched == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert reported == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
 def test_datasets_of_earlier_versions_are_clean() -> None:
@@ -156,15 +156,15 @@ def test_datasets_of_earlier_versions_are_clean() -> None:
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_damage_is_found_by_its_name(dataset_url: str, damage: str) -> None:
+def test_each_kind_of_damage_is_reported(dataset_url: str, damage: str) -> None:
     record = write_clip(dataset_url, make_annotation(), SETTINGS).record
     kind, problem, apply = DAMAGES[damage]
     apply(files_at(dataset_url), record)
     report = audit(dataset_url, older_than_seconds=0.0)
     assert not report.clean
-    found = [finding for finding in report.findings if finding.kind is kind]
-    assert len(found) == report.counts[kind] == 1
-    assert problem in found[0].problem
+    findings = [finding for finding in report.findings if finding.kind is kind]
+    assert len(findings) == report.counts[kind] == 1
+    assert problem in findings[0].problem
 
 
 def commit_unchecked(url: str, objects: dict[str, bytes], annotation: ClipAnnotation) -> None:
@@ -205,9 +205,7 @@ WRONG_VALUES: dict[str, Callable[[ClipAnnotation], object]] = {
 
 
 @pytest.mark.parametrize("problem", WRONG_VALUES)
-def test_values_that_no_writer_should_have_committed_are_found(
-    local_url: str, problem: str
-) -> None:
+def test_invalid_values_are_reported(local_url: str, problem: str) -> None:
     annotation = make_annotation()
     # The point map is left out: it would be computed from the wrong values.
     settings = SETTINGS.model_copy(update={"point_map": "derived"})
@@ -245,7 +243,7 @@ WRONG_SCHEMA: dict[str, Callable[[dict[str, bytes]], dict[str, bytes]]] = {
 
 
 @pytest.mark.parametrize("problem", WRONG_SCHEMA)
-def test_a_clip_of_another_schema_is_found(local_url: str, problem: str) -> None:
+def test_a_clip_of_another_schema_is_reported(local_url: str, problem: str) -> None:
     annotation = make_annotation()
     commit_unchecked(local_url, WRONG_SCHEMA[problem](encoded(annotation)), annotation)
     findings = audit(local_url).findings
@@ -253,7 +251,7 @@ def test_a_clip_of_another_schema_is_found(local_url: str, problem: str) -> None
     assert any(problem in finding.problem for finding in findings)
 
 
-def test_attributes_of_another_clip_are_found(local_url: str) -> None:
+def test_attributes_of_another_clip_are_reported(local_url: str) -> None:
     annotation = make_annotation()
     commit_unchecked(local_url, encoded(annotation, clip_id="0" * 32, scale="metric"), annotation)
     problems = [finding.problem for finding in audit(local_url).findings]
@@ -281,7 +279,7 @@ def test_a_sample_reads_some_and_lists_all(local_url: str) -> None:
     assert audit(local_url, sample=9).read_whole == 4
 
 
-def test_leftovers_of_a_killed_writer_are_found(local_url: str) -> None:
+def test_leftovers_of_a_killed_writer_are_reported(local_url: str) -> None:
     record = write_clip(local_url, make_annotation(), SETTINGS).record
     for folder in ("", "plans/parts/ab", f"commits/{record.clip_id[:2]}"):
         Path(local_url, folder).mkdir(exist_ok=True, parents=True)
@@ -309,6 +307,6 @@ def test_a_report_is_json_and_back(local_url: str) -> None:
     assert json.loads(report.model_dump_json())["counts"] == {"unknown_object": 1}
 
 
-def test_where_nothing_lies_there_is_nothing_to_audit(url: str) -> None:
+def test_auditing_a_missing_dataset_is_an_error(url: str) -> None:
     with pytest.raises(NotADatasetError):
         audit(url)

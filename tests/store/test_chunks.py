@@ -53,8 +53,8 @@ def test_frames_come_back_from_the_bytes_of_their_span() -> None:
     for start in range(5):
         for stop in range(start + 1, 6):
             first, last = span(LAYOUT, index, start, stop)
-            found = decode_frames(LAYOUT, index, data[first:last], start, stop)
-            np.testing.assert_array_equal(found, values[start:stop])
+            decoded = decode_frames(LAYOUT, index, data[first:last], start, stop)
+            np.testing.assert_array_equal(decoded, values[start:stop])
 
 
 def test_the_usual_document_is_known() -> None:
@@ -94,7 +94,7 @@ def test_a_chunk_of_another_size_is_damaged(frames: int) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"abc", sealed(b""), sealed(b"abc"), sealed(bytes(40))])
-def test_what_is_no_chunk_is_damaged(data: bytes) -> None:
+def test_bytes_that_are_no_chunk_are_damaged(data: bytes) -> None:
     with pytest.raises(DamagedChunkError):
         decode_chunk(LAYOUT, data)
 

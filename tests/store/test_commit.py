@@ -91,7 +91,7 @@ def test_the_second_writer_gets_the_record_of_the_first(dataset_url: str) -> Non
     assert_one_winner(dataset_url, [first, second])
 
 
-def test_commits_are_found_without_reading_them(dataset_url: str) -> None:
+def test_commits_are_listed_without_reading_records(dataset_url: str) -> None:
     annotation = make_annotation()
     clip_id, name = annotation.spec.clip_id, result_id(annotation.spec.clip_id, "a" * 64, "b" * 64)
     assert committed_results(dataset_url) == frozenset()

@@ -80,7 +80,7 @@ def test_an_unknown_protocol_is_an_unreadable_url(url: str) -> None:
         open_dataset(url)
 
 
-def test_a_server_that_is_down_is_a_passing_failure() -> None:
+def test_a_server_that_is_down_is_a_transient_failure() -> None:
     with pytest.raises(StorageUnavailableError, match="Run again"):
         open_dataset(f"http://127.0.0.1:{free_port()}/clips.zarr")
 

@@ -82,8 +82,8 @@ def test_objects_are_byte_for_byte_those_of_zarr(
 ) -> None:
     annotation = make_annotation(frames, *size, seed=seed)
     annotation.dynamic_mask[:2] = False
-    found = replace(annotation.reconstruction, loss_history=np.linspace(1, 0, steps))
-    annotation = replace(annotation, reconstruction=found)
+    reconstruction = replace(annotation.reconstruction, loss_history=np.linspace(1, 0, steps))
+    annotation = replace(annotation, reconstruction=reconstruction)
     chosen = StoreSettings(frames_per_chunk=frames_per_chunk)
     made = clip_arrays(annotation, chosen)
     attributes = clip_attributes(annotation, chosen)

@@ -1,4 +1,4 @@
-"""What storage answers, told apart: what passes is waited for, what does not ends the run."""
+"""Responses of storage: transient failures are waited for, permanent ones end the run."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -20,10 +20,10 @@ class Answering(BaseHTTPRequestHandler):
     """Answers every request with the same bytes, and hangs up."""
 
     answer = b""
-    protocol_version = "HTTP/1.1"  # else clients wait in vain to be told to send their bodies
+    protocol_version = "HTTP/1.1"  # else clients wait in vain for "100 Continue"
 
     def handle(self) -> None:
-        """Whatever was asked."""
+        """Respond the same to every request."""
         self.raw_requestline = self.rfile.readline()
         if not self.raw_requestline or not self.parse_request():
             return
@@ -98,7 +98,7 @@ def files() -> Iterator[Files]:
 
 @pytest.mark.parametrize("answer", PASSING)
 @pytest.mark.parametrize("call", WRITES | READS)
-def test_what_passes_is_transient(files: Files, call: str, answer: str) -> None:
+def test_retryable_responses_are_transient(files: Files, call: str, answer: str) -> None:
     if (call, answer) in UNTOLD:
         pytest.skip("the answer to a HEAD request cannot tell")
     Answering.answer = PASSING[answer]
@@ -107,7 +107,7 @@ def test_what_passes_is_transient(files: Files, call: str, answer: str) -> None:
 
 
 @pytest.mark.parametrize("call", ["get", "get_all", "sizes"])
-def test_an_answer_cut_half_way_is_transient(files: Files, call: str) -> None:
+def test_a_response_cut_half_way_is_transient(files: Files, call: str) -> None:
     Answering.answer = CUT
     with pytest.raises(StorageUnavailableError):
         READS[call](files)
@@ -115,7 +115,7 @@ def test_an_answer_cut_half_way_is_transient(files: Files, call: str) -> None:
 
 @pytest.mark.parametrize("answer", FOR_GOOD)
 @pytest.mark.parametrize("call", WRITES | READS)
-def test_what_does_not_pass_is_not(files: Files, call: str, answer: str) -> None:
+def test_other_responses_are_permanent(files: Files, call: str, answer: str) -> None:
     Answering.answer = FOR_GOOD[answer]
     expected: type[Easi3RError] = UnwritableDestinationError
     if call in READS:

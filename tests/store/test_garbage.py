@@ -28,22 +28,22 @@ NOTHING = Collected(0, 0, 0)
 
 
 def test_what_a_killed_writer_left_goes_and_what_is_committed_stays(dataset_url: str) -> None:
-    kept = write_clip(dataset_url, make_annotation(), SETTINGS).record
+    committed = write_clip(dataset_url, make_annotation(), SETTINGS).record
     gone = write_clip(dataset_url, make_annotation(seed=1), SETTINGS).record
     files = files_at(dataset_url)
     files.delete(gone.commit_path)
-    again = files.get(f"{kept.path}/zarr.json")
-    files.put(f"{attempt_path(kept.clip_id, '0' * 32)}/zarr.json", again)
+    again = files.get(f"{committed.path}/zarr.json")
+    files.put(f"{attempt_path(committed.clip_id, '0' * 32)}/zarr.json", again)
     files.put(".probe/1", b"probe: may be deleted")
-    for record_id in (kept.name, gone.name, "video-1"):
+    for record_id in (committed.name, gone.name, "video-1"):
         quarantine(dataset_url, quarantine_record(record_id, "x.mp4", RuntimeError("poison")))
 
     assert collect_garbage(dataset_url) == Collected(0, 0, 1)  # all but that is too young
     assert collect_garbage(dataset_url, older_than_seconds=0.0) == Collected(2, 1, 0)
     assert collect_garbage(dataset_url, older_than_seconds=0.0) == NOTHING
     assert audit(dataset_url, older_than_seconds=0.0).findings == ()
-    assert list(open_dataset(dataset_url)) == [kept.clip_id]
-    open_dataset(dataset_url).verify_clip(kept.clip_id)
+    assert list(open_dataset(dataset_url)) == [committed.clip_id]
+    open_dataset(dataset_url).verify_clip(committed.clip_id)
     assert quarantined_ids(dataset_url) == {gone.name, "video-1"}
 
 
@@ -68,6 +68,15 @@ def test_a_clip_whose_record_cannot_be_read_keeps_its_attempts(local_url: str) -
     assert files.exists(f"{record.path}/zarr.json")
 
 
+def test_a_file_named_almost_like_a_record_keeps_no_attempt(local_url: str) -> None:
+    record = write_clip(local_url, make_annotation(), SETTINGS).record
+    files = files_at(local_url)
+    files.put(f"{attempt_path(record.clip_id, '0' * 32)}/zarr.json", b"{}")
+    files.put(f"{record.commit_path}.bak", b"torn")
+    assert collect_garbage(local_url, older_than_seconds=0.0) == Collected(1, 0, 0)
+    open_dataset(local_url).verify_clip(record.clip_id)
+
+
 def test_an_attempt_that_a_misplaced_record_names_stays(local_url: str) -> None:
     record = write_clip(local_url, make_annotation(), SETTINGS).record
     files = files_at(local_url)
@@ -89,7 +98,7 @@ def test_an_attempt_committed_while_garbage_is_collected_stays(
     def commit_late(done: int, total: int) -> None:
         files.put(record.commit_path, commit)
 
-    assert collect_garbage(local_url, older_than_seconds=0.0, watch=commit_late) == NOTHING
+    assert collect_garbage(local_url, older_than_seconds=0.0, progress=commit_late) == NOTHING
     open_dataset(local_url).verify_clip(record.clip_id)
 
 

@@ -102,13 +102,13 @@ def test_figures_of_some_clips_alone_have_a_column(dataset_url: str) -> None:
     write(dataset_url, 0)
     write(dataset_url, 1, wobble=3.0, frames=7.0)
     update_index(dataset_url)
-    found = query(dataset_url, "wobble > 2", ("frames", "wobble", "quality_frames"))
-    assert found.to_pylist() == [{"frames": 3, "wobble": 3.0, "quality_frames": 7.0}]
+    rows = query(dataset_url, "wobble > 2", ("frames", "wobble", "quality_frames"))
+    assert rows.to_pylist() == [{"frames": 3, "wobble": 3.0, "quality_frames": 7.0}]
     assert query(dataset_url, "wobble is null").num_rows == 1
 
 
 @pytest.mark.parametrize("damage", ["torn", "of another version", "lost"])
-def test_a_damaged_part_is_found_and_made_anew(
+def test_a_damaged_part_is_reported_and_rebuilt(
     local_url: str, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     prefixes = {write(local_url, seed)[:2] for seed in range(3)}
@@ -130,7 +130,7 @@ def test_a_damaged_part_is_found_and_made_anew(
     assert ("no Parquet file" in caplog.text) == (damage == "torn")
 
 
-def test_a_record_that_cannot_be_read_has_no_row_and_is_told(
+def test_an_unreadable_record_has_no_row_and_is_counted(
     local_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     write(local_url, 0)
@@ -190,7 +190,7 @@ def test_inspect_is_the_same_with_and_without_an_index(dataset_url: str) -> None
     assert inspect(dataset_url).results == 4
 
 
-def test_anyone_reads_the_index(local_url: str) -> None:
+def test_other_libraries_read_the_index(local_url: str) -> None:
     for seed in range(3):
         write(local_url, seed)
     update_index(local_url)
@@ -201,13 +201,13 @@ def test_anyone_reads_the_index(local_url: str) -> None:
     assert duckdb.connect().execute(question).fetchall() == [(9,)]
 
 
-def test_a_question_in_two_lines(dataset_url: str) -> None:
+def test_a_query_in_two_lines(dataset_url: str) -> None:
     for seed in range(3):
         write(dataset_url, seed)
     update_index(dataset_url)
-    found = easi3r.query(dataset_url, "frames >= 3 and final_objective < 1")
-    assert isinstance(found, pa.Table)
-    assert sorted(found["frames"].to_pylist()) == [3, 4]
+    rows = easi3r.query(dataset_url, "frames >= 3 and final_objective < 1")
+    assert isinstance(rows, pa.Table)
+    assert sorted(rows["frames"].to_pylist()) == [3, 4]
     assert query(dataset_url, limit=1).num_rows == 1
     assert query(dataset_url, columns=("sum(frames) AS total",)).to_pylist() == [{"total": 9}]
     assert set(open_index(dataset_url).schema.names) == set(COLUMNS.names)
@@ -221,7 +221,7 @@ def test_a_question_in_two_lines(dataset_url: str) -> None:
         ("clip_id in (select file from glob('/etc/*'))", "disabled"),
     ],
 )
-def test_a_question_that_makes_no_sense_is_one_line(
+def test_an_invalid_query_is_an_error_of_one_line(
     local_url: str, expression: str, problem: str
 ) -> None:
     write(local_url)

@@ -1,4 +1,4 @@
-"""Superseded results go, record first; what is kept stays whole."""
+"""Superseded results go, record first; all others stay whole."""
 
 import pytest
 
@@ -31,23 +31,23 @@ def names(records: object) -> set[str]:
 
 def test_all_but_the_newest_result_of_each_clip_goes(dataset_url: str) -> None:
     old = [write(dataset_url, 0, weights) for weights in "ac"]
-    kept = [write(dataset_url, 0, "b"), write(dataset_url, 1, "a")]
+    staying = [write(dataset_url, 0, "b"), write(dataset_url, 1, "a")]
     assert names(superseded(dataset_url)) == names(old)
-    assert names(open_dataset(dataset_url).results) == names([*old, *kept])
+    assert names(open_dataset(dataset_url).results) == names([*old, *staying])
     assert names(prune(dataset_url, superseded(dataset_url))) == names(old)
-    assert names(open_dataset(dataset_url).results) == names(kept)
+    assert names(open_dataset(dataset_url).results) == names(staying)
     report = audit(dataset_url, older_than_seconds=0.0)
     assert report.findings == ()
     assert report.read_whole == 2
 
 
-def test_results_of_given_weights_and_settings_are_kept(dataset_url: str) -> None:
+def test_results_of_chosen_weights_and_settings_stay(dataset_url: str) -> None:
     first = {weights: write(dataset_url, 0, weights) for weights in "abc"}
     write(dataset_url, 1, "b")
     assert names(superseded(dataset_url, made_by(["aaaa"]))) == names([first["b"], first["c"]])
     assert names(superseded(dataset_url, made_by(["a", "c"]))) == names([first["b"]])
     assert names(superseded(dataset_url, made_by([], ["bbb"]))) == set()
-    # No clip has what is to be kept: nothing supersedes anything.
+    # No clip has a result of these weights: nothing supersedes anything.
     assert names(superseded(dataset_url, made_by(["a"], ["ccc"]))) == set()
 
 
@@ -68,7 +68,7 @@ def test_killed_between_record_and_attempt_it_leaves_an_orphan(
     assert (finding.kind, finding.path) == (Kind.ORPHAN, old.path)
 
 
-def test_where_a_record_is_damaged_nothing_is_decided(local_url: str) -> None:
+def test_a_damaged_record_stops_pruning(local_url: str) -> None:
     record = write(local_url, 0, "a")
     write(local_url, 0, "b")
     files_at(local_url).put(record.commit_path, b"torn")

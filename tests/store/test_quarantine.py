@@ -1,4 +1,4 @@
-"""What failed for good is kept with its reason, counted, and can be cleared."""
+"""Quarantine records: a permanent failure with its reason and count; clearing."""
 
 import pickle
 
@@ -30,15 +30,15 @@ def failure(error: Exception, record_id: str | None = None) -> QuarantineRecord:
 def test_a_record_says_what_failed_why_where_and_what_to_do(dataset_url: str) -> None:
     record = failure(EmptyFileError(VIDEO, "the file holds no bytes", "Upload it again"))
     assert quarantine(dataset_url, record) == record
-    (kept,) = read_quarantine(dataset_url)
-    assert kept == record == pickle.loads(pickle.dumps(kept))
-    assert kept.id.startswith("video-")
-    assert (kept.reason, kept.error_class) == ("empty_file", "EmptyFileError")
-    assert VIDEO in kept.message
-    assert kept.remedy == "Upload it again"
-    assert "in failure" in kept.traceback
-    assert {"python", "easi3r", "torch", "host", "device"} <= set(kept.environment)
-    assert open_dataset(dataset_url).quarantined == (kept,)
+    (stored,) = read_quarantine(dataset_url)
+    assert stored == record == pickle.loads(pickle.dumps(stored))
+    assert stored.id.startswith("video-")
+    assert (stored.reason, stored.error_class) == ("empty_file", "EmptyFileError")
+    assert VIDEO in stored.message
+    assert stored.remedy == "Upload it again"
+    assert "in failure" in stored.traceback
+    assert {"python", "easi3r", "torch", "host", "device"} <= set(stored.environment)
+    assert open_dataset(dataset_url).quarantined == (stored,)
 
 
 def test_recording_again_counts_and_keeps_the_latest_reason(dataset_url: str) -> None:
@@ -46,10 +46,10 @@ def test_recording_again_counts_and_keeps_the_latest_reason(dataset_url: str) ->
     last = failure(RuntimeError("poison"))
     for record in (first, first, last):
         quarantine(dataset_url, record)
-    (kept,) = read_quarantine(dataset_url)
-    assert kept.count == 3
-    assert (kept.first_time, kept.last_time) == (first.first_time, last.last_time)
-    assert (kept.reason, kept.message) == ("unexpected", "poison")
+    (stored,) = read_quarantine(dataset_url)
+    assert stored.count == 3
+    assert (stored.first_time, stored.last_time) == (first.first_time, last.last_time)
+    assert (stored.reason, stored.message) == ("unexpected", "poison")
 
 
 def test_clearing_forgets_one_record_and_may_be_repeated(dataset_url: str) -> None:

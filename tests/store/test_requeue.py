@@ -32,7 +32,7 @@ def quarantined(dataset_url: str) -> dict[str, tuple[str, ...]]:
     return quarantined_by_reason(dataset_url)
 
 
-def test_what_is_quarantined_is_counted_by_reason(quarantined: dict[str, tuple[str, ...]]) -> None:
+def test_quarantine_records_are_counted_by_reason(quarantined: dict[str, tuple[str, ...]]) -> None:
     assert quarantined == {
         "oom": IDS[:2],
         "empty_file": IDS[3:],
@@ -49,7 +49,9 @@ def test_records_are_chosen_by_reason_and_by_id(quarantined: dict[str, tuple[str
     assert choose(quarantined, ["unexpected"], ["b" * 32]) == {"unexpected": IDS[2:3]}
 
 
-def test_what_is_not_there_is_refused_with_what_is(quarantined: dict[str, tuple[str, ...]]) -> None:
+def test_unknown_reasons_and_ids_are_refused_with_the_known_ones(
+    quarantined: dict[str, tuple[str, ...]],
+) -> None:
     with pytest.raises(SettingsError, match=r"'decode'.*oom \(2\), empty_file \(1\)"):
         choose(quarantined, ["decode"], [])
     with pytest.raises(SettingsError, match="id video-5"):

@@ -13,6 +13,7 @@ from easi3r.store import (
     ResultSet,
     committed_results,
     committed_set,
+    open_dataset,
     pack_clip_ids,
     quarantine,
     quarantine_record,
@@ -53,18 +54,20 @@ def test_packed_names_are_those_of_single_results(
 
 @given(st.lists(NAMES), st.lists(NAMES), st.lists(NAMES))
 def test_a_set_of_packed_names_is_the_set_of_names(
-    some: list[str], more: list[str], asked: list[str]
+    some: list[str], more: list[str], wanted: list[str]
 ) -> None:
     both = as_set(some) | as_set(more)
     assert list(both) == sorted({*some, *more})
     assert len(both) == len({*some, *more})
-    asked += some
-    expected = [name in {*some, *more} for name in asked]
-    assert both.contains(pack_names(asked)).tolist() == expected
+    wanted += some
+    expected = [name in {*some, *more} for name in wanted]
+    assert both.contains(pack_names(wanted)).tolist() == expected
     clips = {name[:32] for name in (*some, *more)}
-    asked_clips = [name[:32] for name in asked]
-    found = both.contains_clips(pack_clip_ids(asked_clips))
-    assert found.tolist() == [clip in clips for clip in asked_clips]
+    wanted_clips = [name[:32] for name in wanted]
+    actual = both.contains_clips(pack_clip_ids(wanted_clips))
+    assert actual.tolist() == [clip in clips for clip in wanted_clips]
+    of_clips = both.of_clips(pack_clip_ids(wanted_clips))
+    assert list(of_clips) == [name for name in both if name[:32] in wanted_clips]
 
 
 def test_names_of_another_width_are_refused() -> None:
@@ -72,15 +75,30 @@ def test_names_of_another_width_are_refused() -> None:
         ResultSet(pack_clip_ids(["0" * 32]))
 
 
-def test_what_is_committed_is_listed(dataset_url: str) -> None:
+def test_the_committed_set_lists_every_result(dataset_url: str) -> None:
     assert len(committed_set(dataset_url)) == 0
     for seed in range(6):
         write_clip(dataset_url, make_annotation(seed=seed), SETTINGS)
     write_clip(dataset_url, make_annotation(weights_sha256="c" * 64), SETTINGS)
     files_at(dataset_url).put("commits/ab/notes.txt", b"no record")
-    found = committed_set(dataset_url)
-    assert set(found) == committed_results(dataset_url)
-    assert list(found) == sorted(found)
+    actual = committed_set(dataset_url)
+    assert set(actual) == committed_results(dataset_url)
+    assert list(actual) == sorted(actual)
+
+
+@pytest.mark.parametrize("tail", ["", ".json.bak", ".json\n", "0.json", ".txt"])
+def test_a_file_named_almost_like_a_record_is_none(local_url: str, tail: str) -> None:
+    record = write_clip(local_url, make_annotation(), SETTINGS).record
+    data = Path(local_url, record.commit_path).read_bytes()
+    stray = result_name(record.clip_id, "d" * 64) + tail
+    for folder in (Path(local_url, record.commit_path).parent, Path(local_url, "quarantine")):
+        folder.mkdir(exist_ok=True)
+        (folder / stray).write_bytes(data)
+    assert committed_results(local_url) == {record.name}
+    assert list(committed_set(local_url)) == [record.name]
+    assert [actual.name for actual in open_dataset(local_url).results] == [record.name]
+    assert open_dataset(local_url).record(record.clip_id) == record
+    assert len(quarantined_set(local_url)) == 0
 
 
 def test_only_quarantined_results_are_listed(dataset_url: str) -> None:
@@ -107,7 +125,7 @@ def test_many_results_cost_24_bytes_each(local_url: str, results: int) -> None:
         place = Path(local_url, "commits", name[:2])
         place.mkdir(parents=True, exist_ok=True)
         (place / f"{name}.json").touch()
-    found = committed_set(local_url)
-    assert found.names.nbytes == 24 * results // 2
+    actual = committed_set(local_url)
+    assert actual.names.nbytes == 24 * results // 2
     wanted = result_names(pack_clip_ids(clip_ids), "a" * 64, "b" * 64)
-    assert found.contains(wanted).tolist() == [True, False] * (results // 2)
+    assert actual.contains(wanted).tolist() == [True, False] * (results // 2)

@@ -29,15 +29,15 @@ EXACT = ("dynamic_mask", "dynamic_score")
 
 
 def expected_arrays(annotation: ClipAnnotation) -> dict[str, np.ndarray]:
-    found = annotation.reconstruction
+    reconstruction = annotation.reconstruction
     return {
         "time": annotation.pts_seconds,
         "frame_index": annotation.frame_index,
         "dynamic_mask": annotation.dynamic_mask,
         "dynamic_score": annotation.dynamic_score,
-        "camera_to_world": found.camera_to_world,
-        "intrinsics": found.intrinsics,
-        "loss_history": found.loss_history,
+        "camera_to_world": reconstruction.camera_to_world,
+        "intrinsics": reconstruction.intrinsics,
+        "loss_history": reconstruction.loss_history,
     }
 
 

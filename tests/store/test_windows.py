@@ -15,7 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from easi3r.config import StoreSettings
-from easi3r.errors import ClipNotFoundError, CorruptClipError, NotADatasetError, SettingsError
+from easi3r.errors import (
+    ClipNotFoundError,
+    CorruptClipError,
+    NotADatasetError,
+    SettingsError,
+    VariableNotReadError,
+)
 from easi3r.geometry import fill_world_planes, world_point_map
 from easi3r.store import ClipWindows, open_dataset, prepare_dataset, write_clip
 from easi3r.store.files import files_at
@@ -65,16 +71,34 @@ def test_every_window_of_every_chunking(local_url: str, frames_per_chunk: int) -
             )
 
 
-def test_only_what_is_asked_for_is_read(local_url: str) -> None:
+def test_only_the_requested_variables_are_read(local_url: str) -> None:
     clip_id = written(local_url)
     dataset = open_dataset(local_url)
     folder = Path(local_url, dataset.record(clip_id).path)
     for name in ("depth", "point_map", "confidence"):
         (folder / name / "zarr.json").unlink()
     window = ClipWindows(dataset).read(clip_id, 1, 3, ["dynamic_mask", "time"])
-    assert window.dynamic_mask is not None
-    assert window.time is not None
-    assert window.depth is window.point_map is window.camera_to_world is None
+    assert set(window.values) == {"dynamic_mask", "time"}
+    assert len(window.dynamic_mask) == len(window.time) == 2
+
+
+def test_a_variable_that_was_not_requested_raises(local_url: str) -> None:
+    clip_id = written(local_url)
+    window = ClipWindows(open_dataset(local_url)).read(clip_id, 1, 3, ["time", "dynamic_mask"])
+    for copy in (window, pickle.loads(pickle.dumps(window))):
+        with pytest.raises(
+            VariableNotReadError, match=rf"depth .*{clip_id}: was not read"
+        ) as error:
+            copy.depth  # noqa: B018
+    assert error.value.remedy == "Ask for it: variables=('time', 'dynamic_mask', 'depth')"
+    absent = PER_FRAME - {"time", "dynamic_mask"}
+    assert not any(hasattr(window, name) for name in absent)
+
+
+def test_every_variable_with_frames_is_an_attribute_of_windows(local_url: str) -> None:
+    window = ClipWindows(open_dataset(local_url)).read(written(local_url), 0, 1, PER_FRAME)
+    for name in PER_FRAME:
+        assert getattr(window, name) is window.values[name]
 
 
 def test_datasets_of_earlier_versions_read(local_url: str) -> None:
@@ -101,7 +125,7 @@ def _flip(path: Path) -> None:
 
 @pytest.mark.parametrize("harm", [_remove, _cut, _flip])
 @pytest.mark.parametrize("name", ["depth/c/0/0/0", "camera_to_world/c/0/0/0", "depth/zarr.json"])
-def test_what_is_lost_or_damaged_is_an_error_that_names_it(
+def test_a_lost_or_damaged_object_is_an_error_that_names_it(
     local_url: str, harm: Callable[[Path], None], name: str
 ) -> None:
     clip_id = written(local_url)
@@ -136,7 +160,7 @@ def test_another_encoding_is_refused_by_name(local_url: str) -> None:
         ClipWindows(dataset).read(clip_id, 0, 2)
 
 
-def test_wrong_requests_name_what_is_there(local_url: str) -> None:
+def test_an_invalid_request_names_the_valid_ones(local_url: str) -> None:
     clip_id = written(local_url)
     reader = ClipWindows(open_dataset(local_url))
     with pytest.raises(SettingsError, match=r"\[3, 6\).*\[0, 5\)"):
@@ -147,7 +171,7 @@ def test_wrong_requests_name_what_is_there(local_url: str) -> None:
         reader.read("0" * 32, 0, 1)
 
 
-def test_few_clips_are_remembered_and_all_are_read(local_url: str) -> None:
+def test_more_clips_are_read_than_are_cached(local_url: str) -> None:
     ids = [
         write_clip(local_url, make_annotation(3, seed=seed), CHUNKED).record.clip_id
         for seed in range(3)
@@ -204,9 +228,9 @@ def test_a_torch_dataset_counts_its_windows(local_url: str) -> None:
     again = pickle.loads(pickle.dumps(windows))
     for number, (clip, start) in enumerate([(0, 0), (0, 2), (2, 0), (2, 2), (2, 4), (2, 6)]):
         expected = dataset[dataset.clips[clip].clip_id].isel(time=slice(start, start + 3))
-        for found in (windows[number], again[number]):
-            np.testing.assert_array_equal(found[0], expected.time.values)
-            np.testing.assert_array_equal(found[1], expected.dynamic_mask.values)
+        for item in (windows[number], again[number]):
+            np.testing.assert_array_equal(item[0], expected.time.values)
+            np.testing.assert_array_equal(item[1], expected.dynamic_mask.values)
     with pytest.raises(IndexError, match="6 of 6"):
         windows[6]
     with pytest.raises(SettingsError, match=r"no clip .* 10 frames"):
@@ -221,10 +245,14 @@ def test_a_torch_dataset_counts_its_windows(local_url: str) -> None:
 @given(seed=st.integers(0, 2**31))
 def test_float32_points_keep_their_bound(seed: int) -> None:
     annotation = make_annotation(frames=2, height=16, width=16, seed=seed)
-    found = annotation.reconstruction
+    reconstruction = annotation.reconstruction
     planes = np.empty((2, 3, 16, 16), np.float32)
-    fill_world_planes(planes, found.depth, found.intrinsics, found.camera_to_world)
-    exact = world_point_map(found.depth, found.intrinsics, found.camera_to_world)
-    reach = np.abs(found.depth[..., None]).astype(np.float64) * 3
-    moved = np.abs(found.camera_to_world[:, None, None, :3, 3])
+    fill_world_planes(
+        planes, reconstruction.depth, reconstruction.intrinsics, reconstruction.camera_to_world
+    )
+    exact = world_point_map(
+        reconstruction.depth, reconstruction.intrinsics, reconstruction.camera_to_world
+    )
+    reach = np.abs(reconstruction.depth[..., None]).astype(np.float64) * 3
+    moved = np.abs(reconstruction.camera_to_world[:, None, None, :3, 3])
     assert (np.abs(planes.transpose(0, 2, 3, 1) - exact) <= 2.0**-22 * (reach + moved)).all()

@@ -82,7 +82,7 @@ def test_seeking_reads_only_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("late_by_seconds", [0.4, 99.0])
-def test_a_seek_that_lands_late_is_not_believed(
+def test_a_seek_that_lands_late_is_repeated_from_earlier(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, late_by_seconds: float
 ) -> None:
     path = tmp_path / "a.mp4"

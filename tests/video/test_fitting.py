@@ -48,12 +48,12 @@ def test_crop_lies_inside_and_is_centred(
         return
     assert max(fit.resized_width, fit.resized_height) == long_side
     assert fit.width % patch == fit.height % patch == 0
-    for offset, kept, whole in [
+    for offset, cropped, whole in [
         (fit.crop_x, fit.width, fit.resized_width),
         (fit.crop_y, fit.height, fit.resized_height),
     ]:
         assert offset >= 0
-        assert 0 <= whole - kept - 2 * offset <= 1
+        assert 0 <= whole - cropped - 2 * offset <= 1
     # The corner of the source picture, half a pixel before its first pixel's centre, stays one.
     corner = fit.source_to_stored @ [-0.5, -0.5, 1.0]
     np.testing.assert_allclose(corner, [-0.5 - fit.crop_x, -0.5 - fit.crop_y, 1.0], atol=1e-9)

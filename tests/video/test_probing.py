@@ -39,7 +39,7 @@ def written(path: Path, content: bytes) -> str:
     ],
     ids=lambda value: value if isinstance(value, str) else value.container,
 )
-def test_what_was_written_is_found(tmp_path: Path, recipe: Recipe, codec: str) -> None:
+def test_probing_describes_the_encoded_video(tmp_path: Path, recipe: Recipe, codec: str) -> None:
     content = encode(recipe)
     video = probe(written(tmp_path / "a video", content))
     assert (len(video), video.width, video.height) == (12, recipe.width, recipe.height)
@@ -51,7 +51,7 @@ def test_what_was_written_is_found(tmp_path: Path, recipe: Recipe, codec: str) -
     np.testing.assert_allclose(np.diff(video.pts_seconds), 0.04, atol=1e-9)
 
 
-def test_uneven_timestamps_are_kept_and_not_shifted(tmp_path: Path) -> None:
+def test_uneven_timestamps_are_neither_evened_nor_shifted(tmp_path: Path) -> None:
     times = [4000, 4010, 4100, 4700, 4733, 5000]
     recipe = Recipe(container="matroska", times_ms=times)
     video = probe(written(tmp_path / "a.mkv", encode(recipe)))

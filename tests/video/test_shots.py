@@ -1,4 +1,4 @@
-"""Shots: found in rendered videos with known cuts, and respected by clips."""
+"""Shots: detected in rendered videos with known cuts, and respected by clips."""
 
 from itertools import pairwise
 
@@ -11,7 +11,7 @@ from easi3r.config import SamplingSettings, ShotSettings, VideoSettings
 from easi3r.errors import TooFewFramesError
 from easi3r.video import left_out_shots, plan_clips, probe
 from tests.scenes import write_cut_scenes
-from tests.video.test_planning import a_video
+from tests.video.test_clip_ranges import a_video
 
 SAMPLING = SamplingSettings(clip_frames=6, overlap_frames=2, min_frames=3)
 
@@ -24,15 +24,15 @@ def cut_video(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.mark.parametrize("detector", ["content", "adaptive"])
-def test_the_cuts_of_rendered_scenes_are_found(cut_video: str, detector: str) -> None:
+def test_the_cuts_of_rendered_scenes_are_detected(cut_video: str, detector: str) -> None:
     assert probe(cut_video, ShotSettings(detector=detector)).cuts == (9, 14)
 
 
-def test_a_threshold_above_every_change_finds_none(cut_video: str) -> None:
+def test_a_threshold_above_every_change_detects_none(cut_video: str) -> None:
     assert probe(cut_video, ShotSettings(threshold=255.0)).cuts == ()
 
 
-def test_cuts_are_looked_for_only_when_asked(cut_video: str) -> None:
+def test_cuts_are_detected_only_on_request(cut_video: str) -> None:
     plain = probe(cut_video)
     assert plain.cuts == ()
     assert len(plain) == 26

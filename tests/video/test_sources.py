@@ -53,7 +53,7 @@ def test_odd_names_in_a_folder_and_alone(tmp_path: Path) -> None:
 
 def test_glob(tmp_path: Path) -> None:
     a, b, deep, _ = fill(tmp_path, "a.mp4", "b.bin", "x/c.mp4", "d.mp4")
-    assert list(list_videos(f"{tmp_path}/[ab].*")) == [a, b]  # what is asked for, whatever it is
+    assert list(list_videos(f"{tmp_path}/[ab].*")) == [a, b]  # every match, whatever its suffix
     assert deep in list_videos(f"{tmp_path}/**/*.mp4")
     with pytest.raises(SourceError, match="no file matches"):
         list_videos(f"{tmp_path}/*.webm")
@@ -208,7 +208,7 @@ def test_folders_are_streamed_in_the_order_of_whole_paths(tmp_path: Path) -> Non
     assert [video.url for video in scan_source(str(tmp_path))] == sorted(videos)
 
 
-def test_a_scan_knows_what_changes_with_a_file(tmp_path: Path) -> None:
+def test_a_scan_gives_size_and_version_of_files(tmp_path: Path) -> None:
     (name,) = fill(tmp_path, "a.mp4")
     (before,) = scan_source(str(tmp_path))
     assert before == next(scan_source(name))

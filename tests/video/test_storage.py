@@ -18,7 +18,7 @@ from tests.video.encoding import Recipe, encode
 
 
 class _Files(BaseHTTPRequestHandler):
-    """Serves files with ranges; answers with a status instead where told to."""
+    """Serves files with ranges; or responds with the status of a path in `statuses`."""
 
     protocol_version = "HTTP/1.1"
     files: ClassVar[dict[str, bytes]] = {}
@@ -75,7 +75,7 @@ def assert_decodes(url: str) -> None:
     np.testing.assert_array_equal(decode(last, 64, 16).images, decode(whole, 64, 16).images[-4:])
 
 
-def test_memory(memory: str) -> None:
+def test_videos_in_memory(memory: str) -> None:
     assert_decodes(memory)
 
 
@@ -103,7 +103,7 @@ def test_http_failures(server: str, name: str, error: type[Easi3RError], words: 
         assert caught.value.subject == url
 
 
-def test_nobody_answers() -> None:
+def test_an_unreachable_server_is_a_transient_failure() -> None:
     with pytest.raises(StorageUnavailableError, match=r"127\.0\.0\.1:9"):
         probe("http://127.0.0.1:9/a.mp4")
 
@@ -120,7 +120,9 @@ def test_nobody_answers() -> None:
         (OSError(5, "Input/output error"), StorageUnavailableError),
     ],
 )
-def test_translation(raised: Exception, error: type[Easi3RError]) -> None:
+def test_storage_errors_are_permanent_or_transient(
+    raised: Exception, error: type[Easi3RError]
+) -> None:
     with pytest.raises(error) as caught, storage_errors("s3://bucket/a.mp4"):
         raise raised
     assert caught.value.__cause__ is raised

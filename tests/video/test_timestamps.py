@@ -23,7 +23,9 @@ NONE = math.nan
         ([1.0, 3.0, 4.0, 2.0], [2.0, 3.0, 4.0, 5.0], [2.0, 3.0, 4.0, 5.0]),  # AVI
     ],
 )
-def test_mending(pts: list[float], dts: list[float], mended: list[float] | None) -> None:
+def test_unusable_timestamps_are_mended(
+    pts: list[float], dts: list[float], mended: list[float] | None
+) -> None:
     times, derived = ascending_times(pts, dts, 0.1)
     assert derived == (mended is not None)
     np.testing.assert_allclose(times, pts if mended is None else mended, atol=1e-12)
@@ -43,6 +45,6 @@ def test_mended_times_ascend_and_keep_sound_ones(pts: list[float]) -> None:
     assert derived == (len(set(pts)) < len(pts) or pts != sorted(pts) or math.isnan(sum(pts)))
 
 
-def test_no_timestamps_and_no_rate() -> None:
+def test_neither_timestamps_nor_a_rate_is_an_error() -> None:
     with pytest.raises(ValueError, match="neither timestamps nor a frame rate"):
         ascending_times([NONE, NONE], [NONE, NONE], None)
