@@ -9,7 +9,7 @@ from PIL import Image, UnidentifiedImageError
 from scipy.spatial.transform import Rotation
 
 from easi3r.config import SamplingSettings, VideoSettings
-from easi3r.errors import DegenerateGeometryError, FrameSizeError, TruthError
+from easi3r.errors import DegenerateGeometryError, FrameSizeError, SettingsError, TruthError
 from easi3r.evaluation.truth import Truth, resample_truth, source_pixels
 from easi3r.geometry import require_poses
 from easi3r.types import Frames
@@ -31,11 +31,22 @@ class FrameChoice:
     """Which frames of a sequence are read: `frames` of them from the first on, `stride` apart.
 
     Attributes:
-        stride: None: as far apart as the sequence is long, 5 frames at most.
+        frames: number of frames, at least 2: the network sees pairs.
+        stride: frames from one to the next, at least 1; None spreads them over the whole
+            sequence, 5 frames apart at most.
+
+    Raises:
+        SettingsError: fewer than 2 frames, or a stride below 1.
     """
 
     frames: int = 16
     stride: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.frames < 2:
+            raise SettingsError("frames", f"{self.frames} make no pair", "Choose 2 frames or more")
+        if self.stride is not None and self.stride < 1:
+            raise SettingsError("stride", f"{self.stride} is below 1", "Choose 1 or more")
 
     def stride_of(self, length: int) -> int:
         """The stride in a sequence of some length."""
@@ -147,7 +158,10 @@ def read_masked(
     else:
         video = probe(str(sequence.video))
         stride = choice.stride_of(len(video))
-        sampling = SamplingSettings(clip_frames=choice.frames, frame_stride=stride)
+        fewest = min(choice.frames, SamplingSettings().min_frames)
+        sampling = SamplingSettings(
+            clip_frames=choice.frames, frame_stride=stride, min_frames=fewest
+        )
         spec = plan_clips(video, sampling, VideoSettings())[0]
         frames = decode(spec, long_side_px, patch_size)
         length, width, height = len(video), video.width, video.height

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from easi3r.errors import Easi3RError, FrameSizeError, TruthError
+from easi3r.errors import Easi3RError, FrameSizeError, SettingsError, TruthError
 from easi3r.evaluation.sequences import (
     SEVEN_SCENES_INTRINSICS,
     FrameChoice,
@@ -72,6 +72,21 @@ def test_frames_are_spread_over_the_sequence_and_never_far_apart() -> None:
     assert FrameChoice(16).of(1000) == list(range(0, 80, 5))
     assert FrameChoice(16, stride=1).of(50) == list(range(16))
     assert FrameChoice(16).of(5) == list(range(5))
+    assert FrameChoice(2).of(1000) == [0, 5]
+
+
+@pytest.mark.parametrize(("frames", "stride"), [(1, None), (0, None), (-3, 1), (4, 0), (4, -1)])
+def test_a_choice_without_a_pair_or_a_step_is_refused(frames: int, stride: int | None) -> None:
+    with pytest.raises(SettingsError, match="frames|stride"):
+        FrameChoice(frames, stride)
+
+
+def test_two_frames_of_a_video_can_be_chosen(davis: Path) -> None:
+    frames, masks = read_masked(
+        masked_video(davis / "swan.mp4", davis / "swan_masks"), FrameChoice(2, 3), WIDTH, 8
+    )
+    assert frames.frame_index.tolist() == [0, 3]
+    assert len(masks) == 2
 
 
 def test_sequences_are_found_in_every_layout(davis: Path, posed: Path) -> None:
