@@ -5,7 +5,7 @@ flow, `flow_evidence` and `match_residual` compare it and attention's matches wi
 reconstruction, `combined_score` weighs flow and attention.
 """
 
-from easi3r.motion.combination import (
+from easi3r.motion.cues import (
     MotionEvidence,
     MotionScore,
     combined_score,
@@ -18,7 +18,7 @@ from easi3r.motion.combination import (
 from easi3r.motion.flow_evidence import FlowEvidence, flow_evidence
 from easi3r.motion.match_residual import match_residual
 from easi3r.motion.optical_flow import DISFlow, FlowEstimator, clip_flow
-from easi3r.motion.surroundings import superpixels
+from easi3r.motion.pooling import superpixels
 
 __all__ = [
     "DISFlow",

@@ -24,7 +24,7 @@ from easi3r.motion import (
     match_residual,
     match_score,
 )
-from easi3r.motion.combination import FEATURES
+from easi3r.motion.cues import FEATURES
 from easi3r.types import OpticalFlow, Reconstruction, TokenMatches
 
 HEIGHT, WIDTH, PATCH = 48, 64, 8

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from easi3r.motion.surroundings import along_tracks, nearby, over_patches, superpixels
+from easi3r.motion.pooling import along_tracks, nearby, over_patches, superpixels
 from easi3r.types import OpticalFlow
 
 HEIGHT, WIDTH = 24, 36

@@ -1,12 +1,11 @@
-"""What evidence of motion says around a pixel: near it, along its track, over its surface.
+"""Pooling of motion evidence: over a neighbourhood, along a trajectory, over superpixels.
 
-Flow tells motion pixel by pixel and badly; what moves is an object, and moves in every frame.
+Flow is noisy pixel by pixel, while what moves is an object, and moves in every frame.
 """
 
 import cv2
 import numpy as np
 from jaxtyping import Float32, Int64, UInt8
-from skimage.segmentation import slic
 
 from easi3r.geometry import pixel_grid
 from easi3r.motion.optical_flow import sampled
@@ -48,6 +47,9 @@ def superpixels(
     images: UInt8[np.ndarray, "frames height width 3"],
 ) -> Int64[np.ndarray, "frames height width"]:
     """Patches of like colour, numbered from 0 in each frame (SLIC)."""
+    # Imported here: scikit-image is slow to import, and most commands and cues do without.
+    from skimage.segmentation import slic
+
     labels = [
         slic(image, PATCHES, COMPACTNESS, sigma=0.5, start_label=0, channel_axis=-1)
         for image in images

@@ -1,4 +1,4 @@
-"""From evidence to what moves: each cue alone, and flow and attention in a logistic model."""
+"""Motion cues: masks from flow or matches alone, or from flow and attention in a logistic model."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,14 +6,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int64
-from scipy.ndimage import uniform_filter1d
-from scipy.special import expit
-from skimage.filters import apply_hysteresis_threshold
 
 from easi3r.config import MotionCalibration
 from easi3r.errors import SettingsError
 from easi3r.motion.flow_evidence import FlowEvidence
-from easi3r.motion.surroundings import along_tracks, nearby, over_patches
+from easi3r.motion.pooling import along_tracks, nearby, over_patches
 from easi3r.types import OpticalFlow
 
 FLOW_THRESHOLD = 2.0
@@ -108,6 +105,9 @@ def probability(
     Raises:
         SettingsError: a calibration of another number of features.
     """
+    # scipy and scikit-image are slow to import: only the combined cue needs them and waits.
+    from scipy.special import expit
+
     if len(calibration.coefficients) != FEATURES:
         problem = f"{len(calibration.coefficients)} coefficients for {FEATURES} features"
         raise SettingsError("motion.calibration", problem, "Calibrate again with this version")
@@ -125,6 +125,8 @@ def likely_mask(
 
     A low threshold alone calls still clips moving, a high one alone keeps the core of a mover.
     """
+    from skimage.filters import apply_hysteresis_threshold  # here: see `probability`
+
     return apply_hysteresis_threshold(score, calibration.threshold, calibration.certain)
 
 
@@ -144,6 +146,8 @@ def features(evidence: MotionEvidence) -> Float32[np.ndarray, "frames height wid
 
 def _features(evidence: MotionEvidence) -> Iterator[Float32[np.ndarray, "frames height width"]]:
     """The maps of `features`, one after the other."""
+    from scipy.ndimage import uniform_filter1d  # here: see `probability`
+
     flow = evidence.flow
     residual = np.log1p(flow.residual)
     attention = _upsampled(evidence.attention, *residual.shape[1:])
