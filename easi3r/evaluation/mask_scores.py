@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
-from sklearn.metrics import roc_auc_score
 
 _RECALL_IOU = 0.5
 
@@ -68,5 +67,8 @@ def _auc(
 ) -> float:
     if not positive.any() or not negative.any():
         return math.nan
+    # Imported here: scikit-learn takes a second to import.
+    from sklearn.metrics import roc_auc_score
+
     used = positive | negative
     return float(roc_auc_score(positive[used], score[used]))

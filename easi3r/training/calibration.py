@@ -18,9 +18,6 @@ import numpy as np
 import torch
 import typer
 from jaxtyping import Bool, Float32
-from scipy.special import expit
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
 
 from easi3r.config import MotionCalibration, Settings, WeightDefaults
 from easi3r.evaluation.benchmark import read_frames, truth_of
@@ -110,6 +107,11 @@ def fit(clips: Sequence[KnownClip]) -> MotionCalibration:
     """
     if len({bool(clip.moving.any()) for clip in clips}) != 2:
         raise ValueError("calibration needs clips with movers and clips without")
+    # Imported here: scikit-learn takes a second, which every process of the pool would wait for.
+    from scipy.special import expit
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
     rng = np.random.default_rng(0)
     rows, labels, weights = [], [], []
     for clip in clips:

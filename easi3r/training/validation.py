@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from easi3r.model import DUSt3R, KeyMeansRecorder, normalise
@@ -259,5 +258,8 @@ class _Labels:
 def _auc(score: Tensor, positive: Tensor, negative: Tensor) -> float:
     if not positive.any() or not negative.any():
         return float("nan")
+    # Imported here: scikit-learn takes a second to import.
+    from sklearn.metrics import roc_auc_score
+
     used = (positive | negative).numpy()
     return float(roc_auc_score(positive.numpy()[used], score.numpy()[used]))

@@ -77,7 +77,7 @@ def test_frames_are_spread_over_the_sequence_and_never_far_apart() -> None:
 
 @pytest.mark.parametrize(("frames", "stride"), [(1, None), (0, None), (-3, 1), (4, 0), (4, -1)])
 def test_a_choice_without_a_pair_or_a_step_is_refused(frames: int, stride: int | None) -> None:
-    with pytest.raises(SettingsError, match="frames|stride"):
+    with pytest.raises(SettingsError, match=r"frames|stride"):
         FrameChoice(frames, stride)
 
 
