@@ -1,4 +1,4 @@
-"""A whole run: steps, log, checkpoints, figures on held-out scenes."""
+"""A training run: steps, logs, checkpoints, figures on held-out scenes; export of its weights."""
 
 import csv
 import os
@@ -9,12 +9,14 @@ from pathlib import Path
 
 import torch
 
+from easi3r.model import save_checkpoint
 from easi3r.training.trainer import STATE_FILE, Trainer, batches
 from easi3r.training.training_settings import TrainingSettings
 from easi3r.training.validation import Figures, HeldOut, validate
 
 LOG_FILE = "steps.csv"
 FIGURES_FILE = "figures.csv"
+LICENCE = "Apache-2.0"  # of the exported weights
 _LOG_EVERY = 9  # odd, so that every image size and frame rate is logged
 _FIRST_FIGURES = 25  # figures after step 25, 50, 100, .. until `validate_every`, then regularly
 
@@ -65,6 +67,24 @@ def run(
             trainer.save(folder)
         if over:
             break
+    return trainer
+
+
+def export(folder: Path, weights: Path) -> Trainer:
+    """Write a run's averaged weights (`.safetensors`, float16) and their config beside them.
+
+    `easi3r.model.load_checkpoint` reads the result.
+
+    Args:
+        folder: of the run; holds `settings.json` and the checkpoint.
+        weights: path of the `.safetensors` file to write.
+
+    Raises:
+        CheckpointError: the folder holds no checkpoint.
+    """
+    settings = TrainingSettings.model_validate_json((folder / "settings.json").read_text())
+    trainer = Trainer.resume(folder / STATE_FILE, settings, torch.device("cpu"))
+    save_checkpoint(weights, trainer.average, LICENCE)
     return trainer
 
 

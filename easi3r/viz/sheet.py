@@ -12,18 +12,20 @@ from matplotlib.ticker import MaxNLocator
 
 from easi3r.types import Frames
 from easi3r.viz.camera_path import draw_camera_path
-from easi3r.viz.overlay import MOVING_COLOUR, overlay_masks
 from easi3r.viz.style import (
     ACCENT,
     DEPTH_COLOURS,
     HEADING_SIZE,
     INK,
     LABEL_SIZE,
+    MOVING_COLOUR,
     MUTED,
     RULE,
     SCORE_COLOURS,
     TITLE_SIZE,
     WARNING,
+    bare,
+    overlay_masks,
 )
 
 _GREY = 205  # stands in for a frame that cannot be read
@@ -203,7 +205,7 @@ def _draw_tiles(figure: Figure, layout: _Layout, shown: xr.Dataset, rows: list[_
                 extent=extent,
                 interpolation="nearest",
             )
-            _bare(axes)
+            bare(axes)
             if column == 0:
                 axes.set_ylabel(row.name, fontsize=TITLE_SIZE, color=INK, labelpad=5)
             if number == 0:
@@ -231,13 +233,6 @@ def _rows(shown: xr.Dataset, images: np.ndarray | None) -> list[_Row]:
         _Row("depth", depth, DEPTH_COLOURS, near, far, f"depth ({unit})"),
     ]
     return rows if images is None else [_Row("frame", images), *rows]
-
-
-def _bare(axes: Axes) -> None:
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_color(RULE)
 
 
 def _colour_bar(figure: Figure, layout: _Layout, row: int, picture: AxesImage, label: str) -> None:

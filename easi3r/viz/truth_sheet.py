@@ -6,19 +6,18 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from easi3r.viz.overlay import overlay_masks
 from easi3r.viz.style import (
     DEPTH_COLOURS,
     HEADING_SIZE,
     INK,
     LABEL_SIZE,
     MUTED,
-    RULE,
     SCORE_COLOURS,
     TITLE_SIZE,
+    bare,
+    overlay_masks,
 )
 
 _TILE = 1.75  # inches, the longer side of a picture
@@ -79,7 +78,7 @@ def truth_sheet(rows: Sequence[TruthRow], title: str) -> Figure:
             )
             one = pictures[name]
             axes.imshow(one.values, cmap=one.colours, vmin=one.low, vmax=one.high)
-            _bare(axes)
+            bare(axes)
             if column == 0:
                 axes.set_ylabel(row.name, fontsize=LABEL_SIZE, color=MUTED, labelpad=3)
         top += tile_height + _GAP
@@ -133,10 +132,3 @@ def _write(
         fontweight="bold" if align == "left" else "normal",
         horizontalalignment=align, verticalalignment="center",
     )  # fmt: skip
-
-
-def _bare(axes: Axes) -> None:
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_color(RULE)

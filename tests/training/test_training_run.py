@@ -10,10 +10,9 @@ import torch
 from easi3r.errors import CheckpointError
 from easi3r.model import load_checkpoint, normalise
 from easi3r.training.batches import training_batch
-from easi3r.training.checkpoint_export import export
 from easi3r.training.curves import draw
 from easi3r.training.trainer import STATE_FILE, Trainer, batches
-from easi3r.training.training_run import FIGURES_FILE, LOG_FILE, run
+from easi3r.training.training_run import FIGURES_FILE, LOG_FILE, export, run
 from easi3r.training.training_settings import TrainingSettings
 
 CPU = torch.device("cpu")
