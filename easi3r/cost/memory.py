@@ -47,23 +47,23 @@ class ClipMemory:
 
     def stages(self) -> tuple[StageMemory, ...]:
         """In the order in which they run."""
-        clip, kept = self.clip, self.clip.prediction_bytes
+        clip, predictions = self.clip, self.clip.prediction_bytes
         decoded = self.statistics_bytes + self.embedded_bytes
-        predicted = kept + self.predicting_bytes
+        predicted = predictions + self.predicting_bytes
         # Cues of geometry predict in pass 1 too, and keep all of it for pass 2.
         has_geometry = clip.cue != "attention"
         means = 2 * clip.pairs * self._key_mean_bytes
         first = predicted + means if has_geometry else self.in_flight * self.decoding_bytes
-        before = kept + means if has_geometry else 0
+        before = predictions + means if has_geometry else 0
         flow = self.flow_bytes if self.uses_flow else 0
-        found = self.base_bytes + before + kept + flow + self.statistics_bytes
+        held = self.base_bytes + before + predictions + flow + self.statistics_bytes
         return (
             StageMemory("encoder", self.base_bytes + self.encoding_bytes),
             StageMemory("segmentation", self.base_bytes + self.clustering_bytes),
             StageMemory("pass 1", self.base_bytes + decoded + first),
             StageMemory("pass 2", self.base_bytes + before + flow + decoded + predicted),
-            StageMemory("masks", found + self.masking_bytes),
-            StageMemory("alignment", found + self.aligning_bytes),
+            StageMemory("masks", held + self.masking_bytes),
+            StageMemory("alignment", held + self.aligning_bytes),
         )
 
     @property
@@ -190,10 +190,10 @@ def within_budget(settings: Settings, config: ModelConfig, frames: Frames) -> Se
         return settings
     count, height, width = frames.images.shape[:3]
     clip = ClipWork.of(config, settings, count, height, width)
-    asked = range(1, settings.execution.pairs_per_batch + 1)
+    candidates = range(1, settings.execution.pairs_per_batch + 1)
     uses_flow = needs_flow(settings)
     pairs = bisect_right(
-        asked,
+        candidates,
         budget,
         key=lambda pairs: ClipMemory(replace(clip, pairs_per_batch=pairs), uses_flow).peak_bytes,
     )

@@ -43,13 +43,13 @@ def examine(frames: Frames, model: LoadedModel, settings: Settings) -> Examined:
     Raises:
         As `easi3r.pipeline.examine_frames`.
     """
-    found = examine_frames(frames, model, settings)
+    examination = examine_frames(frames, model, settings)
     return Examined(
-        masks=_motion_masks(OURS, found.masks),
-        cues=tuple(_motion_masks(f"cue {one.name}", one.masks) for one in found.cues),
-        reconstruction=found.reconstruction,
-        first_reconstruction=found.first_reconstruction,
-        evidence=found.evidence,
+        masks=_motion_masks(OURS, examination.masks),
+        cues=tuple(_motion_masks(f"cue {one.name}", one.masks) for one in examination.cues),
+        reconstruction=examination.reconstruction,
+        first_reconstruction=examination.first_reconstruction,
+        evidence=examination.evidence,
     )
 
 

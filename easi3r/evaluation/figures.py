@@ -145,8 +145,8 @@ FIGURES: tuple[Figure, ...] = (
 
 def figure_named(key: str) -> Figure:
     """The figure of a key."""
-    [found] = [figure for figure in FIGURES if figure.key == key]
-    return found
+    [figure] = [one for one in FIGURES if one.key == key]
+    return figure
 
 
 BASELINES = (

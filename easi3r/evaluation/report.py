@@ -135,13 +135,13 @@ def as_json(
 def _all_figures(
     results: Sequence[ClipResult], groups: tuple[str, ...]
 ) -> dict[str, dict[str, float]]:
-    found = {}
+    values_by_figure = {}
     for figure in FIGURES:
         values = {m: pooled(results, figure, m, groups) for m in methods_of(results)}
         defined = {name: value for name, value in values.items() if not math.isnan(value)}
         if defined:
-            found[figure.key] = defined
-    return found
+            values_by_figure[figure.key] = defined
+    return values_by_figure
 
 
 def _groups(results: Sequence[ClipResult]) -> list[str]:

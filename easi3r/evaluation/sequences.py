@@ -98,20 +98,20 @@ def find_sequences(
     """
     if not folder.is_dir():
         raise TruthError(str(folder), "no such folder", "Give a folder of sequences with truth")
-    found: list[MaskedVideo | PosedFolder] = []
+    sequences: list[MaskedVideo | PosedFolder] = []
     for inside in sorted([folder, *(one for one in folder.rglob("*") if one.is_dir())]):
         if next(inside.glob(f"frame-*{_COLOUR}"), None):
-            found.append(posed_folder(inside, intrinsics))
+            sequences.append(posed_folder(inside, intrinsics))
         elif inside.name.endswith("_masks"):
             name = inside.name.removesuffix("_masks")
-            found.append(MaskedVideo(name, _video_beside(inside, name), inside))
+            sequences.append(MaskedVideo(name, _video_beside(inside, name), inside))
         elif "Annotations" in inside.parts and next(inside.glob("*.png"), None):
             images = Path(*("JPEGImages" if p == "Annotations" else p for p in inside.parts))
-            found.append(masked_video(images, inside))
-    if not found:
+            sequences.append(masked_video(images, inside))
+    if not sequences:
         remedy = "See `easi3r evaluate real --help` for the layouts, or give --masks"
         raise TruthError(str(folder), "holds no sequence with truth", remedy)
-    return tuple(sorted(found, key=lambda one: one.name))
+    return tuple(sorted(sequences, key=lambda one: one.name))
 
 
 def masked_video(video: Path, masks: Path) -> MaskedVideo:

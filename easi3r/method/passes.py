@@ -121,16 +121,16 @@ def match_pass(
 ) -> TokenMatches:
     """Where attention finds each token in the other image of its pairs, nothing re-weighted."""
     layers = settings.motion.match_layers or tuple(range(network.config.decoder_depth))
-    found = []
+    matches = []
     for edges in batches(graph.edges, settings.execution):
         recorder = MatchRecorder(features, layers, settings.motion.match_heads or None)
         decoded = islice(network.decode(features, edges), max(layers) + 1)
         for _ in recorder.watch(decoded):
             pass
-        found.append(recorder.result())
+        matches.append(recorder.result())
     return TokenMatches(
-        np.concatenate([one.place for one in found]),
-        np.concatenate([one.certainty for one in found]),
+        np.concatenate([one.place for one in matches]),
+        np.concatenate([one.certainty for one in matches]),
     )
 
 

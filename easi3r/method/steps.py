@@ -167,12 +167,12 @@ class PassMotion:
     """What moves in one pass of a clip, as any cue sees it.
 
     Attributes:
-        found: the pass's own reconstruction, which flow and matches are compared with.
+        reconstruction: of this pass alone, which flow and matches are compared with.
     """
 
     clip: ClipSteps
     result: PassResult
-    found: Reconstruction
+    reconstruction: Reconstruction
 
     def masks(self) -> DynamicMasks:
         """By the cue that the settings choose."""
@@ -194,7 +194,7 @@ class PassMotion:
     @cached_property
     def flow_evidence(self) -> FlowEvidence:
         """What flow says."""
-        return flow_evidence(self.clip.frames.images, self.clip.flow, self.found)
+        return flow_evidence(self.clip.frames.images, self.clip.flow, self.reconstruction)
 
     @cached_property
     def evidence(self) -> MotionEvidence:
@@ -207,13 +207,13 @@ class PassMotion:
         )
 
     def _match_score(self) -> MotionScore:
-        residual = match_residual(self.clip.matches, self.clip.graph.edges, self.found)
+        residual = match_residual(self.clip.matches, self.clip.graph.edges, self.reconstruction)
         return match_score(residual, *self.clip.frames.images.shape[1:3])
 
     def _timed(self, judge: Callable[[], MotionScore]) -> DynamicMasks:
         """A judgement under the clock, on the network's device."""
         with self.clip.clock.stage("motion"):
-            found = judge()
+            motion = judge()
         device = self.clip.features.tokens.device
-        score, mask = (torch.from_numpy(part).to(device) for part in (found.score, found.mask))
-        return DynamicMasks(score, mask, found.threshold)
+        score, mask = (torch.from_numpy(part).to(device) for part in (motion.score, motion.mask))
+        return DynamicMasks(score, mask, motion.threshold)

@@ -85,7 +85,7 @@ def load_checkpoint(location: str, sha256: str | None = None) -> LoadedModel:
         StorageUnavailableError: the network or the server failed; try again.
     """
     with local_files(location) as files:
-        actual = checked_sha256(location, files, sha256)
+        digest = checked_sha256(location, files, sha256)
         recommended = None
         if files.config is None:
             config, licence, state = _read_pickle(location, files)
@@ -95,7 +95,7 @@ def load_checkpoint(location: str, sha256: str | None = None) -> LoadedModel:
             recommended = _read_defaults(location, files.weights)
     network = _build(location, config, state)
     recommended = recommended or defaults_of(config)
-    return LoadedModel(network, config, files.name, actual, licence, recommended)
+    return LoadedModel(network, config, files.name, digest, licence, recommended)
 
 
 def save_checkpoint(

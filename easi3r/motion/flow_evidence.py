@@ -74,7 +74,7 @@ def flow_evidence(
     A frame from which no flow starts has nothing seen, and no residual.
     """
     shape = reconstruction.depth.shape
-    found, seen = np.zeros((5, *shape), np.float32), np.zeros(shape, np.float32)
+    maps, seen = np.zeros((5, *shape), np.float32), np.zeros(shape, np.float32)
     grey = _even_grey(images)
     for frame in range(len(seen)):
         numbers = np.flatnonzero(flow.edges[:, 0] == frame)
@@ -86,31 +86,33 @@ def flow_evidence(
         ]
         consistent = flow.consistent[numbers]
         used = consistent | ~consistent.any(axis=0)
-        found[:, frame] = [_median_where(used, values) for values in np.stack(compared, axis=1)]
+        maps[:, frame] = [_median_where(used, values) for values in np.stack(compared, axis=1)]
         seen[frame] = consistent.mean(axis=0)
-    residual, strict, loose, look, loose_look = found
+    residual, strict, loose, look, loose_look = maps
     return FlowEvidence(residual, strict, loose, look, loose_look, seen)
 
 
 def _compare(
     grey: Float32[np.ndarray, "frames height width"],
     flow: Float32[np.ndarray, "height width 2"],
-    found: Reconstruction,
+    reconstruction: Reconstruction,
     first: int,
     second: int,
 ) -> Float64[np.ndarray, "5 height width"]:
     """Of each pixel in one pair: residual, strict and loose residual, worse look and loose look."""
-    depth = found.depth[first].astype(np.float64)
+    depth = reconstruction.depth[first].astype(np.float64)
     shape = depth.shape
     ends = pixel_grid(*shape) + flow
-    to_second = invert_rigid(found.camera_to_world[second]) @ found.camera_to_world[first]
-    points = backproject(depth, found.intrinsics[first]).reshape(-1, 3)
-    nearest = NEAREST * float(np.median(found.depth[second]))
+    to_second = (
+        invert_rigid(reconstruction.camera_to_world[second]) @ reconstruction.camera_to_world[first]
+    )
+    points = backproject(depth, reconstruction.intrinsics[first]).reshape(-1, 3)
+    nearest = NEAREST * float(np.median(reconstruction.depth[second]))
 
     def landing(factor: float) -> np.ndarray:
         seen = transform_points(to_second, points * factor)
         seen[:, 2] = np.maximum(seen[:, 2], nearest)
-        return project(seen, found.intrinsics[second]).reshape(*shape, 2)
+        return project(seen, reconstruction.intrinsics[second]).reshape(*shape, 2)
 
     explained, loosely = (
         _nearest_between(landing(1 / factor), landing(factor), ends)

@@ -88,14 +88,14 @@ def clip_flow(
         for b in (a - 1, a + 1)
         if b in numbers
     }
-    found = dict(links)
+    flows = dict(links)
     for first in numbers:
         for step in (1, -1):
             reach = max([(b - a) * step for a, b in wanted if a == first], default=0)
-            found |= _chain(images, first, step, reach, estimator, links)
+            flows |= _chain(images, first, step, reach, estimator, links)
     pairs = [(int(a), int(b)) for a, b in edges]
-    consistent = [_consistent(found[a, b], found[b, a]) for a, b in pairs]
-    return OpticalFlow(edges, np.stack([found[pair] for pair in pairs]), np.stack(consistent))
+    consistent = [_consistent(flows[a, b], flows[b, a]) for a, b in pairs]
+    return OpticalFlow(edges, np.stack([flows[pair] for pair in pairs]), np.stack(consistent))
 
 
 def _chain(

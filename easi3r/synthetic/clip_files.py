@@ -33,8 +33,8 @@ def write_clip(clip: RenderedClip, folder: Path, name: str, crf: int = 8) -> Pat
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             container.mux(stream.encode(frame.reformat(format=stream.pix_fmt)))
         container.mux(stream.encode(None))
-    kept = {key: value for key, value in vars(clip).items() if key not in ("images", "point_map")}
-    np.savez_compressed(path.with_suffix(".npz"), **kept)
+    arrays = {key: value for key, value in vars(clip).items() if key not in ("images", "point_map")}
+    np.savez_compressed(path.with_suffix(".npz"), **arrays)
     return path
 
 
@@ -51,6 +51,6 @@ def read_truth(path: Path) -> RenderedClip:
     with av.open(str(movie)) as container:
         images = np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
     with np.load(truth) as arrays:
-        kept = dict(arrays)
-    point_map = back_project(kept["depth"], kept["intrinsics"][0], kept["camera_to_world"])
-    return RenderedClip(images=images, point_map=point_map, **kept)
+        fields = dict(arrays)
+    point_map = back_project(fields["depth"], fields["intrinsics"][0], fields["camera_to_world"])
+    return RenderedClip(images=images, point_map=point_map, **fields)

@@ -90,10 +90,10 @@ def examine_clip(number: int, weights: str, settings: Settings) -> KnownClip:
     with TemporaryDirectory() as folder:
         video = write_clip(rendered, Path(folder), "clip", crf=20 + number % 7)
         frames = read_frames(video, len(rendered), settings, model)
-    found = examine_frames(frames, model, settings)
+    examination = examine_frames(frames, model, settings)
     truth = truth_of(rendered, frames)
     assert truth.objects is not None  # rendered clips know theirs
-    return KnownClip(found.evidence, truth.dynamic_mask, truth.objects)
+    return KnownClip(examination.evidence, truth.dynamic_mask, truth.objects)
 
 
 def fit(clips: Sequence[KnownClip]) -> MotionCalibration:

@@ -29,7 +29,7 @@ def run(
     validate_every: int,
     save_every: int,
     held_out_scenes: int,
-    tell: Callable[[str], None],
+    report: Callable[[str], None],
 ) -> Trainer:
     """Trains until `settings.steps` are done or the hours of this call are used up.
 
@@ -42,7 +42,7 @@ def run(
     )
     for name in (LOG_FILE, FIGURES_FILE):
         _truncate(folder / name, trainer.steps_done)
-    tell(f"step {trainer.steps_done} of {settings.steps}; rendering held-out scenes")
+    report(f"step {trainer.steps_done} of {settings.steps}; rendering held-out scenes")
     held_out = HeldOut.render(settings, held_out_scenes)
     started, seconds_before, first = time.monotonic(), trainer.seconds, trainer.steps_done
     for batch in batches(settings, trainer.steps_done):
@@ -55,12 +55,12 @@ def run(
             progress = {"step": step, "pairs": trainer.pairs_seen, "seconds": trainer.seconds}
             _append(folder / LOG_FILE, progress | values)
             rate = (step - first) / spent
-            tell(_progress(trainer, values, rate))
+            report(_progress(trainer, values, rate))
         if step % validate_every == 0 or step == settings.steps or _early(step, validate_every):
             figures = validate(trainer.average, held_out, device)
             row = {"step": step, "pairs": trainer.pairs_seen, "seconds": trainer.seconds}
             _append(folder / FIGURES_FILE, row | asdict(figures))
-            tell(_summary(figures))
+            report(_summary(figures))
         over = spent > hours * 3600
         # Last: a killed run goes on after the saved step, and never comes back for its rows.
         if step % save_every == 0 or over or step == settings.steps:

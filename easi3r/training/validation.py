@@ -177,11 +177,11 @@ def _pose(prediction: PairPrediction, batch: Batch) -> tuple[np.ndarray, np.ndar
 def _solve_pnp(points: np.ndarray, pixels: np.ndarray, intrinsics: np.ndarray) -> np.ndarray:
     """Pose of the camera among the points; no motion where none is found."""
     cv2.setRNGSeed(0)
-    found, turn, shift, _ = cv2.solvePnPRansac(
+    solved, turn, shift, _ = cv2.solvePnPRansac(
         points, pixels, intrinsics, None, iterationsCount=50, reprojectionError=2.0
     )
     pose = np.eye(4)
-    if found:
+    if solved:
         pose[:3, :3] = cv2.Rodrigues(turn)[0]
         pose[:3, 3] = shift[:, 0]
     return np.linalg.inv(pose)

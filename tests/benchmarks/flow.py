@@ -116,17 +116,22 @@ def main() -> None:
         }
     )
     with tempfile.TemporaryDirectory() as folder:
-        found = measure(Path(folder), arguments.clips, settings)
+        timings = measure(Path(folder), arguments.clips, settings)
     clips = f"{arguments.clips} clips of {arguments.frames} frames of {arguments.side} px"
     report(
         "flow",
         [
             Row(
-                f"{clips}: flow over bare engine", found.flow_seconds / found.bare_seconds, "", GOAL
+                f"{clips}: flow over bare engine",
+                timings.flow_seconds / timings.bare_seconds,
+                "",
+                GOAL,
             ),
-            Row("bare engine: decode and annotate", found.bare_seconds, "s"),
-            Row("flow: plan, annotate, write, verify, commit, index", found.flow_seconds, "s"),
-            Row("starting its cluster, loading weights there, ending it", found.start_seconds, "s"),
+            Row("bare engine: decode and annotate", timings.bare_seconds, "s"),
+            Row("flow: plan, annotate, write, verify, commit, index", timings.flow_seconds, "s"),
+            Row(
+                "starting its cluster, loading weights there, ending it", timings.start_seconds, "s"
+            ),
         ],
     )
 

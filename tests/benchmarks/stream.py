@@ -88,9 +88,9 @@ def stored(specs: list[ClipSpec], engine: Engine, settings: Settings, url: str) 
     watched = WatchedEngine(engine)
     start, processor = time.perf_counter(), time.process_time()
     reports = annotate_batch(specs, Run("", url, settings, lambda _: watched))
-    found = watched.passage(start, processor)
+    passage = watched.passage(start, processor)
     assert all(one.outcome is Outcome.COMMITTED for one in reports), reports
-    return found
+    return passage
 
 
 def dropped(specs: list[ClipSpec], engine: Engine, settings: Settings) -> Passage:

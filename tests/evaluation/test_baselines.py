@@ -40,17 +40,17 @@ def clip(pan_px: float, mover_px: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def named(images: np.ndarray, method: str) -> MotionMasks:
-    [found] = [one for one in mask_baselines(images, DISFlow()) if one.method == method]
-    return found
+    [baseline] = [one for one in mask_baselines(images, DISFlow()) if one.method == method]
+    return baseline
 
 
 @pytest.mark.parametrize("method", ["flow vs homography", "flow vs homography, wide"])
 def test_a_flat_wall_is_explained_and_a_mover_is_not(method: str) -> None:
     images, masks = clip(pan_px=2.0, mover_px=6.0)
-    found = named(images, method)
-    assert np.median(found.score[~masks]) < 0.2
-    assert np.median(found.score[masks]) > 2.0
-    scores = score_masks(found.mask, found.score, masks)
+    baseline = named(images, method)
+    assert np.median(baseline.score[~masks]) < 0.2
+    assert np.median(baseline.score[masks]) > 2.0
+    scores = score_masks(baseline.mask, baseline.score, masks)
     assert scores.jaccard_mean > 0.6
     assert scores.auc > 0.95
 

@@ -62,8 +62,8 @@ def test_ate_and_rpe_are_evos(seed: int) -> None:
         metric.process_data((reference, aligned))
         expected.append(metric.get_all_statistics()["rmse"])
     scores = score_trajectory(estimate, truth, SCENE_DEPTH)
-    found = [scores.ate, scores.rpe_translation, scores.rpe_rotation_deg]
-    assert found == pytest.approx(expected, rel=1e-6)
+    errors = [scores.ate, scores.rpe_translation, scores.rpe_rotation_deg]
+    assert errors == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("angle", [1e-5, 3.0, 90.0, 179.0])

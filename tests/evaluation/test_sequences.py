@@ -90,13 +90,13 @@ def test_two_frames_of_a_video_can_be_chosen(davis: Path) -> None:
 
 
 def test_sequences_are_found_in_every_layout(davis: Path, posed: Path) -> None:
-    found = {one.name: one for one in find_sequences(davis)}
-    assert set(found) == {"goose", "swan", "kitchen/seq-01"}
-    assert found["swan"] == MaskedVideo("swan", davis / "swan.mp4", davis / "swan_masks")
-    goose = found["goose"]
+    sequences = {one.name: one for one in find_sequences(davis)}
+    assert set(sequences) == {"goose", "swan", "kitchen/seq-01"}
+    assert sequences["swan"] == MaskedVideo("swan", davis / "swan.mp4", davis / "swan_masks")
+    goose = sequences["goose"]
     assert isinstance(goose, MaskedVideo)
     assert goose.video == davis / "JPEGImages" / "480p" / "goose"
-    assert isinstance(found["kitchen/seq-01"], PosedFolder)
+    assert isinstance(sequences["kitchen/seq-01"], PosedFolder)
 
 
 def test_masks_belong_to_the_frames_that_are_read(davis: Path) -> None:
@@ -130,10 +130,10 @@ def test_intrinsics_are_those_given_or_beside_the_frames_or_of_7_scenes(posed: P
     beside = np.diag([500.0, 501.0, 1.0])
     np.savetxt(posed.parent / "camera-intrinsics.txt", beside)
     np.testing.assert_array_equal(posed_folder(posed).intrinsics, beside)
-    given = np.diag([50.0, 50.0, 1.0])
-    [sequence] = find_sequences(posed.parent, given)
+    intrinsics = np.diag([50.0, 50.0, 1.0])
+    [sequence] = find_sequences(posed.parent, intrinsics)
     assert isinstance(sequence, PosedFolder)
-    np.testing.assert_array_equal(sequence.intrinsics, given)
+    np.testing.assert_array_equal(sequence.intrinsics, intrinsics)
     _, truth = read_posed(sequence, FrameChoice(3), WIDTH // 2, 8)
     assert truth.intrinsics[0, 0, 0] == 25
 

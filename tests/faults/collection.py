@@ -137,9 +137,9 @@ def annotate_and_audit(run: Run) -> None:
     annotate(run)
     collect_garbage(run.destination, older_than_seconds=0)
     update_index(run.destination)
-    found = audit(run.destination, older_than_seconds=0).findings
-    if found:
-        raise SystemExit(f"the audit found: {[str(finding) for finding in found]}")
+    findings = audit(run.destination, older_than_seconds=0).findings
+    if findings:
+        raise SystemExit(f"the audit found: {[str(finding) for finding in findings]}")
 
 
 def annotate_on_dask(run: Run) -> None:

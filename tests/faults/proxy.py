@@ -52,10 +52,10 @@ class Request:
     def sent(self, dropped: frozenset[bytes] = frozenset()) -> bytes:
         """Its bytes, for a connection that ends with the answer, without some headers."""
         dropped |= {b"connection", b"expect"}
-        kept = [
+        lines = [
             line for line in self.head[1:] if line.partition(b":")[0].strip().lower() not in dropped
         ]
-        head = b"\r\n".join([self.head[0], *kept, b"Connection: close"])
+        head = b"\r\n".join([self.head[0], *lines, b"Connection: close"])
         return head + b"\r\n\r\n" + self.body
 
 

@@ -106,10 +106,10 @@ def test_a_folder_of_the_repositorys_name_goes_first(tmp_path: Path, hub_cache: 
     put_in_cache(hub_cache, DUST3R, {"config.json": b"{}", "model.safetensors": b"tiny"})
     for name, content in checkpoint(tmp_path / DUST3R, build(TINY)).items():
         (tmp_path / DUST3R / name).write_bytes(content)
-    found = named_weights(DUST3R)
-    assert found.place is Place.FOLDER
-    assert found.file is not None
-    assert found.file.sha256 == load_checkpoint(DUST3R).sha256
+    listed = named_weights(DUST3R)
+    assert listed.place is Place.FOLDER
+    assert listed.file is not None
+    assert listed.file.sha256 == load_checkpoint(DUST3R).sha256
     (tmp_path / DUST3R / "config.json").unlink()
     with pytest.raises(CheckpointError, match=r"lacks config\.json"):
         named_weights(DUST3R)

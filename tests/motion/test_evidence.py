@@ -76,34 +76,34 @@ def moving_pixels() -> np.ndarray:
 
 def test_flow_of_a_still_scene_leaves_no_residual() -> None:
     flow = OpticalFlow(EDGES, rigid_flow(), np.ones((6, HEIGHT, WIDTH), bool))
-    found = flow_evidence(IMAGES, flow, reconstruction())
-    assert found.residual.max() < 0.02
-    assert found.strict_residual.max() < 0.02
-    assert found.loose_residual.max() < 0.02
-    np.testing.assert_array_equal(found.seen, 1.0)
+    result = flow_evidence(IMAGES, flow, reconstruction())
+    assert result.residual.max() < 0.02
+    assert result.strict_residual.max() < 0.02
+    assert result.loose_residual.max() < 0.02
+    np.testing.assert_array_equal(result.seen, 1.0)
 
 
 def test_what_moves_across_the_epipolar_lines_stands_out() -> None:
-    found = flow_evidence(IMAGES, flow_with_mover(), reconstruction())
+    result = flow_evidence(IMAGES, flow_with_mover(), reconstruction())
     moving = moving_pixels()
-    assert found.residual[moving].min() > 4
-    assert found.residual[~moving].max() < 0.02
+    assert result.residual[moving].min() > 4
+    assert result.residual[~moving].max() < 0.02
 
 
 @pytest.mark.parametrize("error", [0.75, 1.35])
 def test_a_wrong_depth_is_no_motion_but_for_the_strict_residual(error: float) -> None:
     flow = OpticalFlow(EDGES, rigid_flow(), np.ones((6, HEIGHT, WIDTH), bool))
-    found = flow_evidence(IMAGES, flow, reconstruction(error))
-    assert found.residual.max() < 0.1
-    assert found.strict_residual.min() > 0.5
+    result = flow_evidence(IMAGES, flow, reconstruction(error))
+    assert result.residual.max() < 0.1
+    assert result.strict_residual.min() > 0.5
 
 
 @pytest.mark.parametrize("error", [0.4, 2.5])
 def test_a_depth_far_off_is_no_motion_to_the_loose_residual(error: float) -> None:
     still = OpticalFlow(EDGES, rigid_flow(), np.ones((6, HEIGHT, WIDTH), bool))
-    found = flow_evidence(IMAGES, still, reconstruction(error))
-    assert found.loose_residual.max() < 0.1
-    assert found.residual.min() > 0.5
+    result = flow_evidence(IMAGES, still, reconstruction(error))
+    assert result.loose_residual.max() < 0.1
+    assert result.residual.min() > 0.5
     moves = flow_evidence(IMAGES, flow_with_mover(), reconstruction(error))
     assert moves.loose_residual[moving_pixels()].min() > 4
 
@@ -111,19 +111,19 @@ def test_a_depth_far_off_is_no_motion_to_the_loose_residual(error: float) -> Non
 def test_inconsistent_flow_is_not_evidence() -> None:
     flow = flow_with_mover()
     flow.consistent[(slice(None), *PATCH_THAT_MOVES)] = False
-    found = flow_evidence(IMAGES, flow, reconstruction())
+    result = flow_evidence(IMAGES, flow, reconstruction())
     moving = moving_pixels()
-    np.testing.assert_array_equal(found.seen[moving], 0.0)
-    np.testing.assert_array_equal(found.seen[~moving], 1.0)
-    assert found.residual[moving].min() > 4  # the only flows there are
+    np.testing.assert_array_equal(result.seen[moving], 0.0)
+    np.testing.assert_array_equal(result.seen[~moving], 1.0)
+    assert result.residual[moving].min() > 4  # the only flows there are
 
 
 def test_one_consistent_flow_outweighs_the_others() -> None:
     flow = flow_with_mover()
     flow.flow[0] = rigid_flow()[0]
     flow.consistent[4, *PATCH_THAT_MOVES] = False  # from frame 0: only that to frame 1 is left
-    found = flow_evidence(IMAGES, flow, reconstruction())
-    assert found.residual[0].max() < 0.02
+    result = flow_evidence(IMAGES, flow, reconstruction())
+    assert result.residual[0].max() < 0.02
 
 
 def test_a_place_looks_worse_only_where_there_is_something_to_see() -> None:
@@ -188,13 +188,13 @@ def test_the_combination_is_a_logistic_model_of_the_features() -> None:
     calibration = MotionCalibration(
         coefficients=coefficients, intercept=-3.0, threshold=0.6, certain=0.6
     )
-    found = combined_score(evidence(), calibration)
+    motion = combined_score(evidence(), calibration)
     logit = values @ np.array(coefficients) - 3
-    np.testing.assert_allclose(found.score, 1 / (1 + np.exp(-logit)), rtol=1e-4)
-    np.testing.assert_array_equal(found.mask, found.score > np.float32(0.6))
+    np.testing.assert_allclose(motion.score, 1 / (1 + np.exp(-logit)), rtol=1e-4)
+    np.testing.assert_array_equal(motion.mask, motion.score > np.float32(0.6))
     moving = moving_pixels()  # a patch that stays there: its tracks leave it at the rim
-    assert found.mask[moving].mean() > 0.4
-    assert found.mask[~moving].mean() < 0.1
+    assert motion.mask[moving].mean() > 0.4
+    assert motion.mask[~moving].mean() < 0.1
 
 
 def test_the_combination_needs_its_calibration() -> None:

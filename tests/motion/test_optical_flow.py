@@ -40,20 +40,20 @@ def test_dis_flow_begins_at_its_guess() -> None:
 def test_far_frames_are_reached_over_those_in_between() -> None:
     images = sliding_texture(6, (8, 0))
     edges = np.array([[0, 5], [5, 0], [2, 1]], np.int64)
-    found = clip_flow(images, edges, DISFlow())
-    np.testing.assert_array_equal(found.edges, edges)
-    seen = found.flow[:, MARGIN:-MARGIN, 50:70, 0]
+    result = clip_flow(images, edges, DISFlow())
+    np.testing.assert_array_equal(result.edges, edges)
+    seen = result.flow[:, MARGIN:-MARGIN, 50:70, 0]
     np.testing.assert_allclose(np.median(seen, axis=(1, 2)), (40, -40, -8), atol=0.3)
 
 
 def test_what_leaves_the_image_or_does_not_come_back_is_inconsistent() -> None:
     images = sliding_texture(2, (6, 0))
     images[1, 30:50, 60:80] = np.random.default_rng(1).integers(0, 255, (20, 20, 3))
-    found = clip_flow(images, np.array([[0, 1]], np.int64), DISFlow())
-    inside = found.consistent[0, MARGIN:-MARGIN]
+    result = clip_flow(images, np.array([[0, 1]], np.int64), DISFlow())
+    inside = result.consistent[0, MARGIN:-MARGIN]
     assert inside[:, -4:].mean() < 0.1  # these went out at the right
     assert inside[:10, 10:100].mean() > 0.9
-    covered = found.consistent[0, 32:48, 56:72]
+    covered = result.consistent[0, 32:48, 56:72]
     assert covered.mean() < 0.5
 
 
@@ -68,5 +68,5 @@ class ByBrightness:
 def test_any_estimator_is_chained() -> None:
     images = np.zeros((4, 40, 60, 3), np.uint8)
     images += np.arange(4, dtype=np.uint8)[:, None, None, None]  # grey level = position
-    found = clip_flow(images, np.array([[0, 3], [3, 0]], np.int64), ByBrightness())
-    np.testing.assert_allclose(found.flow[:, 20, 20], [(3, 3), (-3, -3)])
+    result = clip_flow(images, np.array([[0, 3], [3, 0]], np.int64), ByBrightness())
+    np.testing.assert_allclose(result.flow[:, 20, 20], [(3, 3), (-3, -3)])

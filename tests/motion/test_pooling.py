@@ -21,12 +21,12 @@ def constant_flow(shift: int, consistent: bool) -> OpticalFlow:
 @given(st.integers(-6, 6), st.integers(0, 2**32 - 1))
 def test_along_tracks_is_the_mean_over_both_ends(shift: int, seed: int) -> None:
     values = np.random.default_rng(seed).uniform(size=(2, HEIGHT, WIDTH)).astype(np.float32)
-    found = along_tracks(values, constant_flow(shift, consistent=True))
+    means = along_tracks(values, constant_flow(shift, consistent=True))
     inside = slice(8, WIDTH - 8)
     moved = np.roll(values[1], -shift, axis=1)
-    np.testing.assert_allclose(found[0][:, inside], ((values[0] + moved) / 2)[:, inside], rtol=1e-5)
+    np.testing.assert_allclose(means[0][:, inside], ((values[0] + moved) / 2)[:, inside], rtol=1e-5)
     back = np.roll(values[0], shift, axis=1)
-    np.testing.assert_allclose(found[1][:, inside], ((values[1] + back) / 2)[:, inside], rtol=1e-5)
+    np.testing.assert_allclose(means[1][:, inside], ((values[1] + back) / 2)[:, inside], rtol=1e-5)
 
 
 def test_along_tracks_follows_no_inconsistent_flow() -> None:

@@ -59,9 +59,9 @@ def test_matches_of_static_tokens_are_their_reprojections() -> None:
     for place, (_, b) in enumerate(PAIRS):
         centres = points_2[place, 4::8, 4::8].reshape(-1, 3)
         pixel = centres[:, :2] / centres[:, 2:] * focal + torch.tensor([32.0, 24.0])
-        expected, found = (pixel - 4) / 8, batch.match[back[place]]
+        expected, actual = (pixel - 4) / 8, batch.match[back[place]]
         used = batch.match_valid[back[place]] & still[b]
-        torch.testing.assert_close(found[used], expected[used], atol=1e-3, rtol=0)
+        torch.testing.assert_close(actual[used], expected[used], atol=1e-3, rtol=0)
         checked += int(used.sum())
     assert checked > 200
 

@@ -44,8 +44,8 @@ def test_it_masks_movers_and_leaves_still_clips_alone() -> None:
     calibration = fit([clip(seed, moves=seed % 2 == 0) for seed in range(8)])
     for seed in (100, 101):
         known = clip(seed, moves=seed == 100)
-        found = combined_score(known.evidence, calibration)
-        scores = score_masks(found.mask, found.score, known.moving)
+        motion = combined_score(known.evidence, calibration)
+        scores = score_masks(motion.mask, motion.score, known.moving)
         assert scores.false_positive_share < 0.02
         if known.moving.any():
             assert scores.auc > 0.95

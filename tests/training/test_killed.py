@@ -70,6 +70,6 @@ def test_a_killed_run_ends_as_an_undisturbed_one(tiny: TrainingSettings, tmp_pat
         assert [row["step"] for row in rows(whole / name)] == ["9", "18"]
         assert rows(killed / name) == rows(whole / name)
     for part in ("network", "average", "reader"):
-        expected, found = saved(whole)[part], saved(killed)[part]
+        expected, actual = saved(whole)[part], saved(killed)[part]
         for tensor in expected:
-            assert torch.equal(found[tensor], expected[tensor]), f"{part} {tensor}"
+            assert torch.equal(actual[tensor], expected[tensor]), f"{part} {tensor}"

@@ -66,10 +66,10 @@ def finished(tiny: TrainingSettings, tmp_path_factory: pytest.TempPathFactory) -
     folder = tmp_path_factory.mktemp("run")
     settings = tiny.model_copy(update={"steps": 18})
     (folder / "settings.json").write_text(settings.model_dump_json())
-    told: list[str] = []
+    messages: list[str] = []
     for hours in (0.0, 1.0):  # the first call stops after one step
-        run(settings, folder, CPU, hours, 9, 9, 4, told.append)
-    assert any("step 1 of 18" in line for line in told)
+        run(settings, folder, CPU, hours, 9, 9, 4, messages.append)
+    assert any("step 1 of 18" in line for line in messages)
     return folder
 
 
@@ -91,13 +91,13 @@ def test_no_checkpoint_counts_a_step_before_its_rows_are_written(
     """A run killed between the two would otherwise go on without those rows."""
     saved_steps: list[int] = []
 
-    def tell(line: str) -> None:
+    def report(line: str) -> None:
         state = tmp_path / STATE_FILE
         if line.startswith("held out"):
             saved = torch.load(state, weights_only=True)["steps_done"] if state.exists() else 0
             saved_steps.append(saved)
 
-    run(tiny.model_copy(update={"steps": 4}), tmp_path, CPU, 1.0, 2, 1, 2, tell)
+    run(tiny.model_copy(update={"steps": 4}), tmp_path, CPU, 1.0, 2, 1, 2, report)
     assert saved_steps == [1, 3], "while the figures of steps 2 and 4 were told"
 
 
