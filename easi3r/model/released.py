@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 
 def parse_constructor(location: str, text: str) -> dict[str, Any]:
-    """Keywords of a constructor call given as text; values are literals, `inf` among them.
+    """Keywords of a constructor call in text form; values are literals, `inf` among them.
 
     Raises:
         CheckpointError: the text is anything else.

@@ -1,4 +1,4 @@
-"""Motion from geometry: optical flow and matches that a rigid scene does not explain.
+"""Motion segmentation from geometry: flow and matches that a rigid scene does not explain.
 
 Beside Easi3R's attention map (`easi3r.attention`), which needs no geometry. `clip_flow` estimates
 flow, `flow_evidence` and `match_residual` compare it and attention's matches with a

@@ -14,27 +14,27 @@ from easi3r.motion.pooling import along_tracks, nearby, over_patches
 from easi3r.types import OpticalFlow
 
 FLOW_THRESHOLD = 2.0
-"""Flow cue: residuals above this many expected errors move."""
+"""Motion threshold of the flow cue: residual, in expected errors, above which a pixel moves."""
 
 MATCH_THRESHOLD = 1.0
-"""Match cue: residuals above this many tokens move."""
+"""Motion threshold of the match cue: residual, in tokens, above which a token moves."""
 
 FRAMES_AROUND = 5
-"""Frames, its own in the middle, over which the evidence near a pixel is averaged in time."""
+"""Number of frames, centred on a pixel's own, over which evidence near it is averaged in time."""
 
 FEATURES = 22
-"""Of a pixel; see `features`."""
+"""Number of features of a pixel; see `features`."""
 
 
 @dataclass(frozen=True)
 class MotionEvidence:
-    """What the combined cue weighs.
+    """Inputs of the combined cue.
 
     Attributes:
         attention: Easi3R's dynamic map, averaged over clusters, 0..1 (docs/method.md §4, step 3).
-        flow: what flow says that the scene does not explain.
-        tracks: the flow itself, along which evidence is gathered.
-        patches: superpixels of each frame, over which it is.
+        flow: residuals of optical flow against the reconstruction.
+        tracks: the flow itself, along which evidence is averaged.
+        patches: superpixels of each frame, over which evidence is averaged.
     """
 
     attention: Float32[np.ndarray, "frames rows columns"]
@@ -45,12 +45,13 @@ class MotionEvidence:
 
 @dataclass(frozen=True)
 class MotionScore:
-    """What moves, as one cue sees it.
+    """Motion score and mask of one cue.
 
     Attributes:
         score: 0..1, higher where motion is likelier.
-        mask: True where the score exceeds `threshold` (and, of the combined cue, touches a place
-            where it is certain).
+        mask: True where the score exceeds `threshold` (for the combined cue: in a region that
+            somewhere exceeds the calibration's `certain` too).
+        threshold: motion threshold of the clip, 0..1.
     """
 
     score: Float32[np.ndarray, "frames height width"]
@@ -121,7 +122,7 @@ def probability(
 def likely_mask(
     score: Float32[np.ndarray, "frames height width"], calibration: MotionCalibration
 ) -> Bool[np.ndarray, "frames height width"]:
-    """Likely pixels that touch, in space or time, a chain of likely ones to a certain one.
+    """Hysteresis threshold: likely pixels that connect, in space and time, to a certain one.
 
     A low threshold alone calls still clips moving, a high one alone keeps the core of a mover.
     """
@@ -131,15 +132,15 @@ def likely_mask(
 
 
 def features(evidence: MotionEvidence) -> Float32[np.ndarray, "frames height width 22"]:
-    """What the logistic model weighs, per pixel.
+    """Inputs of the logistic model, per pixel.
 
-    Of each of six pieces of evidence (logarithms of 1 + residual, strict and loose residual, worse
-    and loose look of the flow; attention) the mean near the pixel, along its track, and along the
-    tracks of its superpixel. Then the share of pairs that see the pixel; the residual's median over
-    the clip, which is high where cameras or flow are wrong and nothing is certain; and attention
-    times the residual nearby in space and time, and times that median: attention lights up what
-    could move, and counts for more where flow agrees. The matches take no part: with them, clips
-    held out were told apart less well.
+    For each of six pieces of evidence (logarithms of 1 + residual, strict and loose residual, worse
+    and loose look of the flow; attention) the mean near the pixel, along its trajectory, and along
+    the trajectories of its superpixel. Then the share of pairs that see the pixel; the residual's
+    median over the clip, which is high where cameras or flow are wrong and nothing is certain; and
+    attention times the residual nearby in space and time, and times that median: attention is high
+    on what could move, and counts for more where flow agrees. Matches are left out: held-out
+    accuracy was lower with them.
     """
     return np.stack(list(_features(evidence)), axis=-1)
 

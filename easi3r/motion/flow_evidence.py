@@ -1,11 +1,11 @@
-"""How far optical flow is from what the scene's own depths and cameras explain.
+"""Flow residual: distance of optical flow from the flow that depths and cameras explain.
 
 MonST3R (arXiv 2410.03825, section 4.2) compares the flow with that of the estimated depth. Depths
 of a small network are off by tens of percent, and a depth in error is not a motion, so here any
 depth within a factor explains a flow: the distance is that to a piece of the epipolar line.
 
-On a plain surface flow is a guess, and a guess that disagrees proves nothing. So the images are
-asked too: whether the place that the scene explains looks any worse than the one flow found.
+On a surface without texture flow is arbitrary, and disagreement proves nothing. So a photometric
+residual is compared too: whether the explained position looks any worse than the flow's target.
 """
 
 from dataclasses import dataclass
@@ -41,18 +41,18 @@ GREY_NOISE = 4.0
 
 @dataclass(frozen=True)
 class FlowEvidence:
-    """What the flows of each pixel say: medians over the pairs in which it is consistent.
+    """Motion evidence of each pixel: medians over the pairs in which its flow is consistent.
 
-    Over all pairs where it is consistent in none: fast movers are, and what leaves the image.
+    Over all pairs where it is consistent in none, as with fast movers and what leaves the image.
 
     Attributes:
         residual: distance from what any depth within `DEPTH_FACTOR` explains, in units of the
             flow's expected error, 0..`MOST`.
         strict_residual: the same with the estimated depth alone.
         loose_residual: the same with any depth within `LOOSE_FACTOR`.
-        worse_look: by how much the explained place looks less like the pixel than the place that
-            flow found, in units of `GREY_NOISE`, 0..`MOST`.
-        loose_look: the same of the place that `loose_residual` takes.
+        worse_look: photometric residual: by how much the explained position looks less like the
+            pixel than the flow's target does, in units of `GREY_NOISE`, 0..`MOST`.
+        loose_look: the same for the position that `loose_residual` takes.
         seen: share of the pairs that start at the frame in which the pixel is consistent.
     """
 
@@ -69,9 +69,9 @@ def flow_evidence(
     flow: OpticalFlow,
     reconstruction: Reconstruction,
 ) -> FlowEvidence:
-    """Compare the flows with a reconstruction of the same frames.
+    """Compare optical flow with a reconstruction of the same frames.
 
-    A frame from which no flow starts has nothing seen, and no residual.
+    In a frame from which no flow starts, `seen` and all residuals are 0.
     """
     shape = reconstruction.depth.shape
     maps, seen = np.zeros((5, *shape), np.float32), np.zeros(shape, np.float32)

@@ -1,7 +1,7 @@
-"""How far attention's matches are from where rigid motion puts them.
+"""Match residual: distance of attention's matches from their reprojection in a rigid scene.
 
-A token of a still surface finds its partner in the other image where depth and cameras put it; one
-of a moving surface finds it elsewhere. Needs no optical flow, and sees no finer than tokens.
+A token of a static surface matches where depth and cameras reproject it; one of a moving surface
+matches elsewhere. Needs no optical flow; its resolution is that of tokens.
 """
 
 import numpy as np
@@ -19,10 +19,15 @@ _LEAST_CERTAIN = 1e-3  # keeps the mean defined where no match is certain
 def match_residual(
     matches: TokenMatches, edges: Int64[np.ndarray, "pairs 2"], reconstruction: Reconstruction
 ) -> Float32[np.ndarray, "frames rows columns"]:
-    """Mean distance of each token's matches from their rigid place, in tokens, 0..`MOST`.
+    """Mean reprojection error of each token's matches, in tokens, 0..`MOST`.
 
-    Weighted by how certain the matches are, over the pairs that put the token inside the other
-    image; 0 where none does.
+    Weighted by the matches' certainty, over the pairs in which the token reprojects into the other
+    image; 0 where there is none.
+
+    Args:
+        matches: of every pair of `edges`, in the same order.
+        edges: (first, second) frame of each pair.
+        reconstruction: of the same frames.
     """
     frames, height, width = reconstruction.depth.shape
     rows, columns = matches.certainty.shape[1:]

@@ -15,10 +15,10 @@ NEIGHBOURHOOD = 1 / 12
 """Side of the square that nearby evidence is averaged over, as a share of the image's diagonal."""
 
 PATCHES = 170
-"""Superpixels in a frame, about."""
+"""Approximate number of superpixels in a frame."""
 
 COMPACTNESS = 10.0
-"""Of superpixels: how much a place counts beside a colour (Achanta et al., PAMI 2012)."""
+"""Of superpixels: weight of position against colour (SLIC; Achanta et al., PAMI 2012)."""
 
 
 def nearby(
@@ -32,7 +32,7 @@ def nearby(
 def along_tracks(
     values: Float32[np.ndarray, "frames height width"], flow: OpticalFlow
 ) -> Float32[np.ndarray, "frames height width"]:
-    """Mean over a pixel and the places that it consistently flows to in other frames."""
+    """Mean along each pixel's trajectory: itself, and where it consistently flows to."""
     total, count = values.copy(), np.ones_like(values)
     grid = pixel_grid(*values.shape[1:]).astype(np.float32)
     for (first, second), way, consistent in zip(
@@ -46,7 +46,7 @@ def along_tracks(
 def superpixels(
     images: UInt8[np.ndarray, "frames height width 3"],
 ) -> Int64[np.ndarray, "frames height width"]:
-    """Patches of like colour, numbered from 0 in each frame (SLIC)."""
+    """SLIC superpixels, numbered from 0 in each frame."""
     # Imported here: scikit-image is slow to import, and most commands and cues do without.
     from skimage.segmentation import slic
 
@@ -61,7 +61,7 @@ def over_patches(
     values: Float32[np.ndarray, "frames height width"],
     patches: Int64[np.ndarray, "frames height width"],
 ) -> Float32[np.ndarray, "frames height width"]:
-    """Mean over the patch that each pixel belongs to."""
+    """Mean over each pixel's superpixel."""
     means = np.empty_like(values)
     for mean, of_frame, numbers in zip(means, values, patches, strict=True):
         sums = np.bincount(numbers.ravel(), of_frame.ravel())
