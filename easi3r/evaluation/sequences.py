@@ -115,7 +115,7 @@ def find_sequences(
 
 
 def masked_video(video: Path, masks: Path) -> MaskedVideo:
-    """A pair that the caller names.
+    """A video and its masks, at paths that the caller names.
 
     Raises:
         TruthError: one of them does not exist.
@@ -144,7 +144,7 @@ def posed_folder(folder: Path, intrinsics: Float64[np.ndarray, "3 3"] | None = N
 def read_masked(
     sequence: MaskedVideo, choice: FrameChoice, long_side_px: int, patch_size: int
 ) -> tuple[Frames, Bool[np.ndarray, "frames height width"]]:
-    """Frames at the network's size, and where something moves in them (any mask value but 0).
+    """Frames at the network's size, and their motion masks (True: any mask value but 0).
 
     Raises:
         TruthError: masks and frames differ in number or size, or a mask cannot be read.
@@ -179,7 +179,7 @@ def read_masked(
 def read_posed(
     sequence: PosedFolder, choice: FrameChoice, long_side_px: int, patch_size: int
 ) -> tuple[Frames, Truth]:
-    """Frames at the network's size, and their truth, in metres: nothing moves.
+    """Frames at the network's size, and their ground truth, in metres; nothing moves.
 
     Raises:
         TruthError: a depth or a pose is missing, unreadable, or no pose.
@@ -245,7 +245,7 @@ def _open_image(path: Path) -> Image.Image:
 
 
 def _read_mask(path: Path, width: int, height: int) -> Bool[np.ndarray, "height width"]:
-    """A palette's indices, grey levels or colours: 0 stands still."""
+    """True where something moves; palette indices, grey levels and colours of 0 stand still."""
     image = _open_image(path)
     if image.size != (width, height):
         problem = f"is {image.size[0]}x{image.size[1]}, its video {width}x{height}"
@@ -256,7 +256,7 @@ def _read_mask(path: Path, width: int, height: int) -> Bool[np.ndarray, "height 
 
 
 def _read_depth(path: Path) -> np.ndarray:
-    """Metres; 0 where not known."""
+    """Depth in metres; 0 where not known."""
     millimetres = np.asarray(_open_image(path))
     known = ~np.isin(millimetres, _NO_DEPTH_MM)
     return np.where(known, millimetres, 0).astype(np.float32) / 1000

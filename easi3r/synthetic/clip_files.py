@@ -1,4 +1,4 @@
-"""A clip as a playable mp4 with its truth beside it."""
+"""Writing and reading a clip: a playable mp4 with its ground truth beside it."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -24,7 +24,7 @@ def write_clip(clip: RenderedClip, folder: Path, name: str, crf: int = 8) -> Pat
     rate = Fraction(1 / step).limit_denominator(1001)
     with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
         # With several threads, x264's macroblock tree or its own conversion of colours, the bits
-        # would change from run to run, and with them what is found in the clip.
+        # would change from run to run, and with them the annotation of the clip.
         options = {"crf": str(crf), "threads": "1", "mbtree": "0"}
         stream = container.add_stream("libx264", rate=rate, options=options)
         stream.height, stream.width = clip.images.shape[1:3]

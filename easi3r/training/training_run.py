@@ -31,10 +31,17 @@ def run(
     held_out_scenes: int,
     report: Callable[[str], None],
 ) -> Trainer:
-    """Trains until `settings.steps` are done or the hours of this call are used up.
+    """Train until `settings.steps` are done or the hours of this call are used up.
 
-    Goes on from the folder's checkpoint where there is one. Rows of the logs that a checkpoint
-    has not seen are dropped on resuming, so that no step is logged twice.
+    Resumes from the folder's checkpoint where there is one. Rows of the logs that are newer than
+    the checkpoint are dropped on resuming, so that no step is logged twice.
+
+    Args:
+        folder: receives logs and checkpoint.
+        hours: wall time of this call, at most.
+        validate_every, save_every: numbers of steps.
+        held_out_scenes: number of scenes to validate on.
+        report: callback that receives lines of progress.
     """
     state = folder / STATE_FILE
     trainer = (

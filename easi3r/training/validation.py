@@ -1,7 +1,7 @@
 """Figures on held-out scenes, each beside a baseline that uses no network.
 
-Every scene comes with its frozen look-alike (`Scene.freeze`): what scores as high on objects that
-could move but do not has learnt how movers look, not motion.
+Every scene comes with its frozen look-alike (`Scene.freeze`): a score that is as high on objects
+that could move but do not follows appearance, not motion.
 """
 
 from dataclasses import dataclass, replace
@@ -175,7 +175,7 @@ def _pose(prediction: PairPrediction, batch: Batch) -> tuple[np.ndarray, np.ndar
 
 
 def _solve_pnp(points: np.ndarray, pixels: np.ndarray, intrinsics: np.ndarray) -> np.ndarray:
-    """Pose of the camera among the points; no motion where none is found."""
+    """Camera-to-points pose by PnP with RANSAC; identity where it fails."""
     cv2.setRNGSeed(0)
     solved, turn, shift, _ = cv2.solvePnPRansac(
         points, pixels, intrinsics, None, iterationsCount=50, reprojectionError=2.0

@@ -1,4 +1,4 @@
-"""The contact sheet: one clip at a glance."""
+"""The contact sheet of a clip: frames, motion scores, masks, depths, camera path."""
 
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -47,7 +47,7 @@ class _Row:
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where everything lies, in inches from the top left."""
+    """Layout of the sheet, in inches from the top left."""
 
     rows: int
     columns: int
@@ -114,7 +114,7 @@ def contact_sheet(
 
     Args:
         clip: as `easi3r.open_dataset` gives it.
-        frames: of the same frames and size; None leaves their row out and says so.
+        frames: of the same frames and size; None leaves their row out, with a remark.
         count: number of times, at most; a shorter clip shows every frame.
         remark: a line under the heading, in a warning colour.
 

@@ -1,4 +1,4 @@
-"""The truth sheet: one frame of several clips, what was found beside what is true."""
+"""The truth sheet: one frame of several clips, annotation beside ground truth."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class TruthRow:
 
 
 def truth_sheet(rows: Sequence[TruthRow], title: str) -> Figure:
-    """A row a clip: frame, true and our mask, our score, true and our depth.
+    """Figure with a row per clip: frame, true and our mask, our score, true and our depth.
 
     Scores run from the lowest to the highest of the frame; depths are drawn on a logarithmic scale,
     so that a far background leaves something of the foreground, both of a row over one range.
@@ -94,7 +94,7 @@ class _Picture:
 
 
 def _pictures(row: TruthRow) -> dict[str, _Picture]:
-    """By the name of their column."""
+    """Pictures by the name of their column."""
     true_depth = np.full_like(row.depth, np.nan) if row.true_depth is None else row.true_depth
     known = np.isfinite(true_depth) & (true_depth > 0)
     depth, true_depth = np.log(row.depth), np.log(true_depth, where=known, out=_unknown(known))
