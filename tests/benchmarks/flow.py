@@ -1,4 +1,4 @@
-"""What the flow adds to its engine: `python -m tests.benchmarks.flow`, part of `make bench`.
+"""Overhead of the flow over its engine: `python -m tests.benchmarks.flow`, part of `make bench`.
 
 The same clips twice: in a bare loop that decodes and annotates (no plan, store, Dask or Prefect),
 and through the flow with one Dask worker. Bare, half of the clips run before the flow and half

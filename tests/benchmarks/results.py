@@ -1,4 +1,4 @@
-"""What benchmarks measured: one table each, kept as JSON, and one summary of them all.
+"""Results of benchmarks: a table of each, stored as JSON, and a summary of all.
 
 A benchmark ends with `report(name, rows)`. `python -m tests.benchmarks.results` prints the summary
 of what the benchmarks left under `out/bench`; `make bench` runs them all and ends with it.

@@ -1,4 +1,4 @@
-"""Projections bound what is measured, and a budget bounds what runs."""
+"""Projected memory bounds the measured peak, and a memory budget bounds the pairs in flight."""
 
 import json
 import os
@@ -84,7 +84,7 @@ def test_a_budget_takes_as_many_pairs_as_fit(count: int, most_pairs: int, budget
     assert chosen == most_pairs or peak(settings, clip, chosen + 1) > budget
 
 
-def test_the_least_that_is_named_does() -> None:
+def test_the_smallest_budget_named_in_the_error_is_sufficient() -> None:
     clip = frames(6, 144, 256)
     with pytest.raises(SettingsError) as refused:
         within_budget(budgeted(10**8), SMALL, clip)

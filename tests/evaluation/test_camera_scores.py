@@ -118,7 +118,7 @@ def test_true_camera_that_stands_still_has_rotations_only() -> None:
     assert scores.rotation_deg > 1
 
 
-def test_what_is_claimed_of_a_still_camera() -> None:
+def test_drift_and_rotation_of_a_still_camera() -> None:
     estimate = still_path(2)
     estimate[1, 0, 3] = 2.0
     estimate[1, :3, :3] = Rotation.from_euler("y", 5, degrees=True).as_matrix()

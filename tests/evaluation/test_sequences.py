@@ -1,4 +1,4 @@
-"""Readers of real video with truth: what they find, what they read, what they refuse."""
+"""Reading real video with ground truth: layouts, masks, poses, depths, and errors."""
 
 import re
 import shutil
@@ -89,7 +89,7 @@ def test_two_frames_of_a_video_can_be_chosen(davis: Path) -> None:
     assert len(masks) == 2
 
 
-def test_sequences_are_found_in_every_layout(davis: Path, posed: Path) -> None:
+def test_sequences_of_every_layout_are_listed(davis: Path, posed: Path) -> None:
     sequences = {one.name: one for one in find_sequences(davis)}
     assert set(sequences) == {"goose", "swan", "kitchen/seq-01"}
     assert sequences["swan"] == MaskedVideo("swan", davis / "swan.mp4", davis / "swan_masks")
@@ -125,7 +125,7 @@ def test_depth_is_in_metres_where_known_and_poses_are_rigid(posed: Path) -> None
     assert not truth.dynamic_mask.any()
 
 
-def test_intrinsics_are_those_given_or_beside_the_frames_or_of_7_scenes(posed: Path) -> None:
+def test_intrinsics_come_from_the_caller_or_a_file_or_7_scenes(posed: Path) -> None:
     np.testing.assert_array_equal(posed_folder(posed).intrinsics, SEVEN_SCENES_INTRINSICS)
     beside = np.diag([500.0, 501.0, 1.0])
     np.savetxt(posed.parent / "camera-intrinsics.txt", beside)

@@ -1,4 +1,4 @@
-"""`make faults`: every fault of the suite inflicted on real runs, and a table of what came of it.
+"""`make faults`: every fault of the suite inflicted on real runs, and a table of the outcomes.
 
 Exits 1 if a clip was lost, committed twice, torn or computed again, or if fewer than
 `--at-least` faults came to happen.

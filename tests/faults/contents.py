@@ -1,4 +1,4 @@
-"""What a dataset holds, read without any code of `easi3r.store`: the judge is not the accused."""
+"""Contents of a dataset, read without any code of `easi3r.store`, which is under test."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""The table of a suite: what was tried, and what became of the clips."""
+"""The table of a suite: faults, and the state of the clips after them."""
 
 import json
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""One trial: a run with a fault, what it left, the next run, and what the clips came to."""
+"""One trial: a run with a fault, the next run, and the state of the clips after each."""
 
 import itertools
 import shutil

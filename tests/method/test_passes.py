@@ -1,4 +1,4 @@
-"""Passes over the pairs of a clip: what the second one takes over is what it would compute."""
+"""Forward passes over the pairs of a clip: pairs that the second reuses equal recomputed ones."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def clip() -> Clip:
 
 @settings(max_examples=15, deadline=None, derandomize=True)
 @given(patches=st.lists(st.sets(st.integers(0, 5)), min_size=FRAMES, max_size=FRAMES))
-def test_pairs_taken_over_are_those_recomputed(clip: Clip, patches: list[set[int]]) -> None:
+def test_reused_pairs_equal_recomputed_ones(clip: Clip, patches: list[set[int]]) -> None:
     network, features, graph, first = clip
     moving = torch.zeros(FRAMES, HEIGHT, WIDTH, dtype=torch.bool)
     for frame, moved in enumerate(patches):
@@ -67,7 +67,7 @@ def test_the_network_runs_only_the_pairs_that_something_moves_in(
     assert len(run) == len(set(run))
 
 
-def test_what_is_gathered_is_complete_and_in_its_place() -> None:
+def test_gathered_values_are_complete_and_in_order() -> None:
     whole = KeyMeans(torch.rand(5, 2, 3, 4), torch.rand(5, 2, 3, 4))
     gathered = Gathered[KeyMeans](5)
     for pairs in (np.array([4, 1]), np.array([0, 3])):

@@ -1,4 +1,4 @@
-"""Evidence of motion on exact geometry: a slanted surface, one patch of which moves."""
+"""Motion cues and their evidence on exact geometry: a slanted surface, one patch of which moves."""
 
 from dataclasses import replace
 
@@ -83,7 +83,7 @@ def test_flow_of_a_still_scene_leaves_no_residual() -> None:
     np.testing.assert_array_equal(result.seen, 1.0)
 
 
-def test_what_moves_across_the_epipolar_lines_stands_out() -> None:
+def test_motion_across_epipolar_lines_has_a_high_residual() -> None:
     result = flow_evidence(IMAGES, flow_with_mover(), reconstruction())
     moving = moving_pixels()
     assert result.residual[moving].min() > 4
@@ -91,7 +91,7 @@ def test_what_moves_across_the_epipolar_lines_stands_out() -> None:
 
 
 @pytest.mark.parametrize("error", [0.75, 1.35])
-def test_a_wrong_depth_is_no_motion_but_for_the_strict_residual(error: float) -> None:
+def test_depth_errors_raise_only_the_strict_residual(error: float) -> None:
     flow = OpticalFlow(EDGES, rigid_flow(), np.ones((6, HEIGHT, WIDTH), bool))
     result = flow_evidence(IMAGES, flow, reconstruction(error))
     assert result.residual.max() < 0.1
@@ -99,7 +99,7 @@ def test_a_wrong_depth_is_no_motion_but_for_the_strict_residual(error: float) ->
 
 
 @pytest.mark.parametrize("error", [0.4, 2.5])
-def test_a_depth_far_off_is_no_motion_to_the_loose_residual(error: float) -> None:
+def test_large_depth_errors_leave_the_loose_residual_low(error: float) -> None:
     still = OpticalFlow(EDGES, rigid_flow(), np.ones((6, HEIGHT, WIDTH), bool))
     result = flow_evidence(IMAGES, still, reconstruction(error))
     assert result.loose_residual.max() < 0.1
@@ -126,7 +126,7 @@ def test_one_consistent_flow_outweighs_the_others() -> None:
     assert result.residual[0].max() < 0.02
 
 
-def test_a_place_looks_worse_only_where_there_is_something_to_see() -> None:
+def test_photometric_residual_needs_texture() -> None:
     """The rest of the image has a texture that goes with the surface; a plain one tells nothing."""
     plain = flow_evidence(IMAGES, flow_with_mover(), reconstruction())
     assert plain.worse_look.max() == 0
@@ -152,11 +152,11 @@ def matches(shift_tokens: float) -> TokenMatches:
     )
 
 
-def test_matches_of_a_still_scene_are_where_geometry_puts_them() -> None:
+def test_matches_of_a_static_scene_have_no_reprojection_error() -> None:
     assert match_residual(matches(0.0), EDGES, reconstruction()).max() < 0.02
 
 
-def test_matches_of_a_mover_are_elsewhere() -> None:
+def test_matches_of_a_moving_object_have_a_reprojection_error() -> None:
     residual = match_residual(matches(2.0), EDGES, reconstruction())
     np.testing.assert_allclose(residual[:, 2:4, 3:5], 2.0, atol=0.05)
     residual[:, 2:4, 3:5] = 0
@@ -181,7 +181,7 @@ def test_each_cue_alone_masks_the_mover() -> None:
     assert (by_match & moving).sum() / (by_match | moving).sum() > 0.5  # tokens, upsampled
 
 
-def test_the_combination_is_a_logistic_model_of_the_features() -> None:
+def test_combined_cue_is_a_logistic_model_of_the_features() -> None:
     values = features(evidence())
     assert values.shape == (3, HEIGHT, WIDTH, FEATURES)
     coefficients = (0.0, 2.0, *[0.0] * 16, 0.5, 1.0, -0.5, 0.0)
@@ -197,7 +197,7 @@ def test_the_combination_is_a_logistic_model_of_the_features() -> None:
     assert motion.mask[~moving].mean() < 0.1
 
 
-def test_the_combination_needs_its_calibration() -> None:
+def test_combined_cue_without_a_fitting_calibration_is_refused() -> None:
     with pytest.raises(SettingsError, match="calibration"):
         combined_score(evidence(), None)
     short = MotionCalibration(coefficients=(1.0,), intercept=0.0, threshold=0.5, certain=0.5)
@@ -205,7 +205,7 @@ def test_the_combination_needs_its_calibration() -> None:
         combined_score(evidence(), short)
 
 
-def test_what_is_likely_moves_only_next_to_what_is_certain() -> None:
+def test_hysteresis_keeps_likely_pixels_connected_to_certain_ones() -> None:
     chosen = evidence()
     residual = np.zeros_like(chosen.flow.residual)
     residual[0, 10, 10:14] = 3.0

@@ -1,4 +1,4 @@
-"""Means around a pixel, where they can be told by hand."""
+"""Pooling of motion evidence, against means computed by hand."""
 
 import numpy as np
 from hypothesis import given
@@ -34,7 +34,7 @@ def test_along_tracks_follows_no_inconsistent_flow() -> None:
     np.testing.assert_array_equal(along_tracks(values, constant_flow(3, consistent=False)), values)
 
 
-def test_superpixels_keep_to_edges() -> None:
+def test_superpixels_follow_edges() -> None:
     images = np.full((2, HEIGHT, WIDTH, 3), 40, np.uint8)
     images[:, 5:19, 10:24] = 220
     patches = superpixels(images)
@@ -57,7 +57,7 @@ def test_means_over_patches(seed: int) -> None:
             np.testing.assert_allclose(means[frame][there], values[frame][there].mean(), rtol=1e-5)
 
 
-def test_what_is_the_same_everywhere_stays_so() -> None:
+def test_pooling_leaves_constant_maps_unchanged() -> None:
     values = np.full((2, HEIGHT, WIDTH), 0.7, np.float32)
     for means in (
         nearby(values),

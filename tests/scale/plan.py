@@ -1,4 +1,4 @@
-"""How planning and resume-scanning grow: `python -m tests.scale.plan --clips 1000000`.
+"""Growth of planning and resume-scanning: `python -m tests.scale.plan --clips 1000000`.
 
 Real videos of small frames are written, planned on this machine, and the plan is scanned against
 as many commit names (empty files under their real names: a scan reads no record). Each step runs

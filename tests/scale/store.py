@@ -1,4 +1,4 @@
-"""What a dataset of many results costs: listing, index, query, summary, audit of all but arrays.
+"""Cost of a dataset of many results: listing, index, query, summary, audit of all but arrays.
 
     python -m tests.scale.store --results 10000 100000
 

@@ -1,4 +1,4 @@
-"""What rays hit, against every solid tried on every ray in double precision's plain algebra."""
+"""Hits of rays, against every solid tried on every ray in double precision's plain algebra."""
 
 import numpy as np
 import pytest

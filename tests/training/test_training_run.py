@@ -106,7 +106,7 @@ def test_curves_are_drawn(finished: Path, tmp_path: Path) -> None:
     assert (tmp_path / "curves.png").stat().st_size > 10_000
 
 
-def test_the_export_loads_and_says_the_same(finished: Path, tmp_path: Path) -> None:
+def test_exported_weights_load_and_predict_the_same(finished: Path, tmp_path: Path) -> None:
     weights = tmp_path / "small.safetensors"
     trainer = export(finished, weights)
     loaded = load_checkpoint(str(weights))

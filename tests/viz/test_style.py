@@ -1,4 +1,4 @@
-"""Masks drawn over images change what moves, and nothing else."""
+"""Mask overlays change moving pixels only."""
 
 import numpy as np
 
