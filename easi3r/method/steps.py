@@ -210,10 +210,10 @@ class PassMotion:
         residual = match_residual(self.clip.matches, self.clip.graph.edges, self.reconstruction)
         return match_score(residual, *self.clip.frames.images.shape[1:3])
 
-    def _timed(self, score: Callable[[], MotionScore]) -> DynamicMasks:
+    def _timed(self, compute: Callable[[], MotionScore]) -> DynamicMasks:
         """Masks from a cue's score, timed and moved to the network's device."""
         with self.clip.clock.stage("motion"):
-            motion = score()
+            motion = compute()
         device = self.clip.features.tokens.device
         score, mask = (torch.from_numpy(part).to(device) for part in (motion.score, motion.mask))
         return DynamicMasks(score, mask, motion.threshold)

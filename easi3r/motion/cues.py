@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Float32, Int64
 from easi3r.config import MotionCalibration
 from easi3r.errors import SettingsError
 from easi3r.motion.flow_evidence import FlowEvidence
-from easi3r.motion.pooling import along_tracks, nearby, over_patches
+from easi3r.motion.pooling import neighbourhood_mean, superpixel_mean, trajectory_mean
 from easi3r.types import OpticalFlow
 
 FLOW_THRESHOLD = 2.0
@@ -69,7 +69,7 @@ class MotionScore:
 
 def flow_score(flow: FlowEvidence) -> MotionScore:
     """The flow cue alone: residual / (residual + `FLOW_THRESHOLD`), moving above one half."""
-    return MotionScore.above(_squashed(flow.residual, FLOW_THRESHOLD), 0.5)
+    return MotionScore.above(_saturated(flow.residual, FLOW_THRESHOLD), 0.5)
 
 
 def match_score(
@@ -81,7 +81,7 @@ def match_score(
         residual: as `match_residual` gives it, in tokens.
         height, width: of the masks, in pixels.
     """
-    return MotionScore.above(_upsampled(_squashed(residual, MATCH_THRESHOLD), height, width), 0.5)
+    return MotionScore.above(_upsampled(_saturated(residual, MATCH_THRESHOLD), height, width), 0.5)
 
 
 def combined_score(evidence: MotionEvidence, calibration: MotionCalibration | None) -> MotionScore:
@@ -134,13 +134,13 @@ def likely_mask(
 def features(evidence: MotionEvidence) -> Float32[np.ndarray, "frames height width 22"]:
     """Inputs of the logistic model, per pixel.
 
-    For each of six pieces of evidence (logarithms of 1 + residual, strict and loose residual, worse
-    and loose look of the flow; attention) the mean near the pixel, along its trajectory, and along
-    the trajectories of its superpixel. Then the share of pairs that see the pixel; the residual's
-    median over the clip, which is high where cameras or flow are wrong and nothing is certain; and
-    attention times the residual nearby in space and time, and times that median: attention is high
-    on what could move, and counts for more where flow agrees. Matches are left out: held-out
-    accuracy was lower with them.
+    For each of six pieces of evidence (logarithms of 1 + residual, strict, loose and the two
+    photometric residuals of the flow; attention) the mean near the pixel, along its trajectory,
+    and along the trajectories of its superpixel. Then the share of pairs that see the pixel; the
+    residual's median over the clip, which is high where cameras or flow are wrong and nothing is
+    certain; and attention times the residual nearby in space and time, and times that median:
+    attention is high on what could move, and counts for more where flow agrees. Matches are left
+    out: held-out accuracy was lower with them.
     """
     return np.stack(list(_features(evidence)), axis=-1)
 
@@ -152,16 +152,23 @@ def _features(evidence: MotionEvidence) -> Iterator[Float32[np.ndarray, "frames 
     flow = evidence.flow
     residual = np.log1p(flow.residual)
     attention = _upsampled(evidence.attention, *residual.shape[1:])
-    others = (flow.strict_residual, flow.loose_residual, flow.worse_look, flow.loose_look)
+    others = (
+        flow.strict_residual,
+        flow.loose_residual,
+        flow.photometric_residual,
+        flow.loose_photometric_residual,
+    )
     for values in (residual, *map(np.log1p, others), attention):
-        followed = along_tracks(values, evidence.tracks)
-        yield nearby(values)
+        followed = trajectory_mean(values, evidence.tracks)
+        yield neighbourhood_mean(values)
         yield followed
-        yield over_patches(followed, evidence.patches)
+        yield superpixel_mean(followed, evidence.patches)
     yield flow.seen
     median = np.median(residual)
     yield np.broadcast_to(median, residual.shape)
-    yield attention * uniform_filter1d(nearby(residual), FRAMES_AROUND, axis=0, mode="nearest")
+    yield attention * uniform_filter1d(
+        neighbourhood_mean(residual), FRAMES_AROUND, axis=0, mode="nearest"
+    )
     yield attention * median
 
 
@@ -176,6 +183,6 @@ def _upsampled(
     return np.stack(maps)
 
 
-def _squashed(residual: np.ndarray, middle: float) -> np.ndarray:
+def _saturated(residual: np.ndarray, middle: float) -> np.ndarray:
     """0..1, one half at `middle`."""
     return residual / (residual + middle)

@@ -31,7 +31,7 @@ NOISE_SHARE = 0.05
 NEAREST = 1e-3
 """A point nearer to a camera than this share of the median depth projects nowhere useful."""
 
-MOST = 50.0
+LARGEST_RESIDUAL = 50.0
 """Residuals end here, in units of the expected error: beyond it all are alike."""
 
 
@@ -47,20 +47,20 @@ class FlowEvidence:
 
     Attributes:
         residual: distance from what any depth within `DEPTH_FACTOR` explains, in units of the
-            flow's expected error, 0..`MOST`.
+            flow's expected error, 0..`LARGEST_RESIDUAL`.
         strict_residual: the same with the estimated depth alone.
         loose_residual: the same with any depth within `LOOSE_FACTOR`.
-        worse_look: photometric residual: by how much the explained position looks less like the
-            pixel than the flow's target does, in units of `GREY_NOISE`, 0..`MOST`.
-        loose_look: the same for the position that `loose_residual` takes.
+        photometric_residual: by how much the position that `residual` takes looks less like the
+            pixel than the flow's target does, in units of `GREY_NOISE`, 0..`LARGEST_RESIDUAL`.
+        loose_photometric_residual: the same for the position that `loose_residual` takes.
         seen: share of the pairs that start at the frame in which the pixel is consistent.
     """
 
     residual: Float32[np.ndarray, "frames height width"]
     strict_residual: Float32[np.ndarray, "frames height width"]
     loose_residual: Float32[np.ndarray, "frames height width"]
-    worse_look: Float32[np.ndarray, "frames height width"]
-    loose_look: Float32[np.ndarray, "frames height width"]
+    photometric_residual: Float32[np.ndarray, "frames height width"]
+    loose_photometric_residual: Float32[np.ndarray, "frames height width"]
     seen: Float32[np.ndarray, "frames height width"]
 
 
@@ -75,7 +75,7 @@ def flow_evidence(
     """
     shape = reconstruction.depth.shape
     maps, seen = np.zeros((5, *shape), np.float32), np.zeros(shape, np.float32)
-    grey = _even_grey(images)
+    grey = _equal_brightness(images)
     for frame in range(len(seen)):
         numbers = np.flatnonzero(flow.edges[:, 0] == frame)
         if not len(numbers):
@@ -88,8 +88,8 @@ def flow_evidence(
         used = consistent | ~consistent.any(axis=0)
         maps[:, frame] = [_median_where(used, values) for values in np.stack(compared, axis=1)]
         seen[frame] = consistent.mean(axis=0)
-    residual, strict, loose, look, loose_look = maps
-    return FlowEvidence(residual, strict, loose, look, loose_look, seen)
+    residual, strict, loose, photometric, loose_photometric = maps
+    return FlowEvidence(residual, strict, loose, photometric, loose_photometric, seen)
 
 
 def _compare(
@@ -99,7 +99,7 @@ def _compare(
     first: int,
     second: int,
 ) -> Float64[np.ndarray, "5 height width"]:
-    """Of each pixel in one pair: residual, strict and loose residual, worse look and loose look."""
+    """The five residuals of each pixel in one pair, in the order of `FlowEvidence`."""
     depth = reconstruction.depth[first].astype(np.float64)
     shape = depth.shape
     ends = pixel_grid(*shape) + flow
@@ -121,9 +121,12 @@ def _compare(
     expected = NOISE_PX + NOISE_SHARE * np.linalg.norm(flow, axis=-1)
     places = (explained, landing(1.0), loosely)
     off = [np.linalg.norm(ends - place, axis=-1) / expected for place in places]
-    by_flow = _look(grey[first], grey[second], ends)
-    looks = [_look(grey[first], grey[second], place) - by_flow for place in (explained, loosely)]
-    return np.stack([*off, *np.maximum(looks, 0) / GREY_NOISE])
+    by_flow = _photometric_difference(grey[first], grey[second], ends)
+    photometric = [
+        _photometric_difference(grey[first], grey[second], place) - by_flow
+        for place in (explained, loosely)
+    ]
+    return np.stack([*off, *np.maximum(photometric, 0) / GREY_NOISE])
 
 
 def _nearest_between(
@@ -138,7 +141,7 @@ def _nearest_between(
     return begin + np.clip(share, 0, 1)[..., None] * along
 
 
-def _even_grey(
+def _equal_brightness(
     images: UInt8[np.ndarray, "frames height width 3"],
 ) -> Float32[np.ndarray, "frames height width"]:
     """Brightness, each frame at the median brightness of the clip: exposure is no motion."""
@@ -147,7 +150,7 @@ def _even_grey(
     return (grey * (np.median(grey) / np.maximum(medians, 1))).astype(np.float32)
 
 
-def _look(
+def _photometric_difference(
     here: Float32[np.ndarray, "height width"],
     there: Float32[np.ndarray, "height width"],
     place: Float64[np.ndarray, "height width 2"],
@@ -160,6 +163,6 @@ def _look(
 def _median_where(
     used: Bool[np.ndarray, "flows height width"], values: Float64[np.ndarray, "flows height width"]
 ) -> Float32[np.ndarray, "height width"]:
-    """Median over the flows in use, of which each pixel has one at least; at most `MOST`."""
+    """Median over the flows in use, of which each pixel has at least one; clipped."""
     median = np.nanmedian(np.where(used, values, np.nan), axis=0)
-    return np.minimum(median, MOST).astype(np.float32)
+    return np.minimum(median, LARGEST_RESIDUAL).astype(np.float32)

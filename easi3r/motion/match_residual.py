@@ -10,7 +10,7 @@ from jaxtyping import Float32, Int64
 from easi3r.geometry import invert_rigid, project, transform_points, world_point_map
 from easi3r.types import Reconstruction, TokenMatches
 
-MOST = 10.0
+LARGEST_RESIDUAL = 10.0
 """Residuals end here, in tokens."""
 
 _LEAST_CERTAIN = 1e-3  # keeps the mean defined where no match is certain
@@ -19,7 +19,7 @@ _LEAST_CERTAIN = 1e-3  # keeps the mean defined where no match is certain
 def match_residual(
     matches: TokenMatches, edges: Int64[np.ndarray, "pairs 2"], reconstruction: Reconstruction
 ) -> Float32[np.ndarray, "frames rows columns"]:
-    """Mean reprojection error of each token's matches, in tokens, 0..`MOST`.
+    """Mean reprojection error of each token's matches, in tokens, 0..`LARGEST_RESIDUAL`.
 
     Weighted by the matches' certainty, over the pairs in which the token reprojects into the other
     image; 0 where there is none.
@@ -50,6 +50,6 @@ def match_residual(
         inside = inside.reshape(rows, columns)
         off = np.linalg.norm(place.reshape(rows, columns, 2) - matches.place[pair], axis=-1)
         certainty = np.where(inside, matches.certainty[pair], 0.0)
-        total[first] += certainty * np.minimum(off, MOST)
+        total[first] += certainty * np.minimum(off, LARGEST_RESIDUAL)
         weight[first] += certainty
     return (total / np.maximum(weight, _LEAST_CERTAIN)).astype(np.float32)

@@ -21,7 +21,7 @@ COMPACTNESS = 10.0
 """Of superpixels: weight of position against colour (SLIC; Achanta et al., PAMI 2012)."""
 
 
-def nearby(
+def neighbourhood_mean(
     values: Float32[np.ndarray, "frames height width"],
 ) -> Float32[np.ndarray, "frames height width"]:
     """Mean over a square around each pixel."""
@@ -29,7 +29,7 @@ def nearby(
     return np.stack([cv2.blur(one, (side, side)) for one in values])
 
 
-def along_tracks(
+def trajectory_mean(
     values: Float32[np.ndarray, "frames height width"], flow: OpticalFlow
 ) -> Float32[np.ndarray, "frames height width"]:
     """Mean along each pixel's trajectory: itself, and where it consistently flows to."""
@@ -57,7 +57,7 @@ def superpixels(
     return np.stack(labels).astype(np.int64)
 
 
-def over_patches(
+def superpixel_mean(
     values: Float32[np.ndarray, "frames height width"],
     patches: Int64[np.ndarray, "frames height width"],
 ) -> Float32[np.ndarray, "frames height width"]:

@@ -129,13 +129,13 @@ def test_one_consistent_flow_outweighs_the_others() -> None:
 def test_photometric_residual_needs_texture() -> None:
     """The rest of the image has a texture that goes with the surface; a plain one tells nothing."""
     plain = flow_evidence(IMAGES, flow_with_mover(), reconstruction())
-    assert plain.worse_look.max() == 0
+    assert plain.photometric_residual.max() == 0
     rows = np.arange(HEIGHT)[:, None]
     striped = np.broadcast_to(128 + 100 * np.sin(rows), (HEIGHT, WIDTH)).astype(np.uint8)
     images = np.repeat(np.stack([striped] * 3)[..., None], 3, axis=-1)
     images[1, 19:35, 24:40] = images[0, 16:32, 24:40]  # the patch moves 3 pixels a frame
     images[2, 22:38, 24:40] = images[0, 16:32, 24:40]
-    seen = flow_evidence(images, flow_with_mover(), reconstruction()).worse_look
+    seen = flow_evidence(images, flow_with_mover(), reconstruction()).photometric_residual
     assert np.median(seen[0, 18:30, 26:38]) > 5
     assert np.median(seen[0, :12]) == 0
 
