@@ -49,7 +49,7 @@ class Encoding:
     """One way to store float32 values.
 
     Attributes:
-        rounded: what of the values is kept, in the type that is compressed.
+        rounded: rounds values, in the type that is compressed.
         frames: of a chunk.
         planar: x, y and z of points lie apart.
     """
@@ -63,7 +63,7 @@ class Encoding:
 
 @dataclass(frozen=True)
 class Measured:
-    """What an encoding does to the values of one source.
+    """Errors, size and speed of an encoding on the values of one source.
 
     Attributes:
         values: "depth" or "points".
@@ -169,7 +169,7 @@ def _measured(
 
 
 def _timed(work: Callable[[], list]) -> tuple[list, float]:
-    """What it gives, and its least CPU seconds of three."""
+    """Result of a function, and its least CPU seconds of three calls."""
     seconds = []
     for _ in range(3):
         start = time.process_time()
@@ -179,7 +179,7 @@ def _timed(work: Callable[[], list]) -> tuple[list, float]:
 
 
 def model_output(video: Path) -> Reconstruction:
-    """What the embedded model makes of a video's first frames."""
+    """Reconstruction of a video's first frames by the embedded model."""
     settings = Settings.parse({"sampling": {"clip_frames": FRAMES}, "alignment": {"max_steps": 20}})
     spec = plan_clips(probe(str(video)), settings.sampling, settings.video)[0]
     return annotate_clip(spec, load_checkpoint("nano"), settings).reconstruction
@@ -213,7 +213,7 @@ def draw(figures: list[Measured], path: Path) -> None:
 
 
 def main() -> None:
-    """Print the table; draw it where asked."""
+    """Print the table; draw it where a path is passed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--video", type=Path)
     parser.add_argument("--plot", type=Path)

@@ -4,7 +4,7 @@ The same clips twice: in a bare loop that decodes and annotates (no plan, store,
 and through the flow with one Dask worker. Bare, half of the clips run before the flow and half
 after it, engine warm, on one thread: what a worker has. The flow is timed from the start of
 planning to the run's last record, the first inference of its worker included; starting its cluster,
-and loading the weights there, are told apart.
+and loading the weights there, are measured separately.
 
 Clips are small, so that a hundred of them do not take an hour: what a clip costs the flow is then
 seen best. `--frames`, `--side` and `--clips` give larger ones.

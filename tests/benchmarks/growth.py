@@ -186,7 +186,7 @@ def main() -> None:
     ]
     for series in several:
         print(f"{series.markdown()}\n")
-    title = f"nano, {FRAMES} frames of {WIDTH}x{HEIGHT} unless said otherwise; {machine()}"
+    title = f"nano, {FRAMES} frames of {WIDTH}x{HEIGHT} unless stated otherwise; {machine()}"
     plot(several, title, arguments.out)
     print(arguments.out)
 

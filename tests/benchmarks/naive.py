@@ -26,7 +26,7 @@ from easi3r.tensors import (
 
 @dataclass(frozen=True)
 class NaiveResult:
-    """What both passes of a clip gave.
+    """Output of both passes of a clip.
 
     Attributes:
         steering: masks of pass 1, which re-weight pass 2.

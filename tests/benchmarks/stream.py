@@ -77,7 +77,7 @@ class WatchedEngine:
             self.busy_seconds += time.perf_counter() - start
 
     def passage(self, start: float, processor_start: float) -> Passage:
-        """What passed since both clocks were read."""
+        """Wall, busy and processor seconds since both clocks were read."""
         processor_seconds = time.process_time() - processor_start
         return Passage(time.perf_counter() - start, self.busy_seconds, processor_seconds)
 

@@ -45,7 +45,7 @@ class Run:
 
     Attributes:
         destination: path or URL of the dataset.
-        folder: scratch of this run alone: its inference log and what its process said.
+        folder: scratch of this run alone: its inference log and its process's output.
         engine: see `tests.engines`.
         environment: variables set for the run's process, over those of this one.
     """
@@ -63,7 +63,7 @@ class Run:
 
     @property
     def output(self) -> Path:
-        """What the run's process wrote, its traceback included."""
+        """Output of the run's process, its traceback included."""
         return self.folder / "output"
 
     @property

@@ -54,7 +54,7 @@ class Contents:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a fault did to the clips, after the next run; each entry says which and how.
+    """Damage of a fault to the clips, after the next run; each entry says which and how.
 
     Attributes:
         lost: planned and neither committed nor quarantined, or quarantined although sound.

@@ -15,7 +15,7 @@ _CREATE_ONLY = b"if-none-match"
 
 
 class Action(StrEnum):
-    """What becomes of a request."""
+    """Treatment of a request."""
 
     PASS = "pass"
     SLOW_DOWN = "answer 503 SlowDown"
@@ -73,7 +73,7 @@ class Proxy:
 
     Attributes:
         server: host and port that requests are taken to.
-        spoil: asked about each request, with its number from 0 since `begin`.
+        spoil: callback that decides about each request, by its number from 0 since `begin`.
         delay_seconds: how long `Action.DELAY` keeps a request back.
     """
 

@@ -38,11 +38,11 @@ def test_reused_pairs_equal_recomputed_ones(clip: Clip, patches: list[set[int]])
     reused = reweighted_pass(network, features, graph, EXECUTION, moving, first)
     anew = reweighted_pass(network, features, graph, EXECUTION, moving)
     tokens = moving.unflatten(2, (3, 16)).unflatten(1, (2, 16)).amax(dim=(2, 4)).flatten(1)
-    plainly, _ = network.predict(features, graph.edges, tokens)  # no pair told from the others
+    unsplit, _ = network.predict(features, graph.edges, tokens)  # all pairs alike
     for name in ("points_1", "points_2", "confidence_1", "confidence_2"):
         ours = getattr(reused.prediction, name)
         torch.testing.assert_close(ours, getattr(anew.prediction, name))
-        torch.testing.assert_close(ours, getattr(plainly, name))
+        torch.testing.assert_close(ours, getattr(unsplit, name))
     for name in ("source_mean", "source_std", "reference_mean", "reference_std"):
         ours, theirs = getattr(reused.statistics, name), getattr(anew.statistics, name)
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)

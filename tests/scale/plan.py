@@ -84,13 +84,13 @@ def list_commits(destination: str) -> int:
 
 
 def resume_scan(destination: str, plan_id: str, settings: Settings) -> int:
-    """What a rerun of a finished collection does: list the commits, find nothing pending."""
+    """A rerun of a finished collection: list the commits; nothing is pending."""
     plan = read_plan(destination, plan_id)
     return sum(len(batch) for batch in plan.batches(committed_set(destination), settings, 8))
 
 
 def tell_state(destination: str, plan_id: str, settings: Settings) -> int:
-    """What `easi3r plan` counts once a collection is planned."""
+    """Counts of `easi3r plan` once a collection is planned."""
     plan = read_plan(destination, plan_id)
     return plan.state(committed_set(destination), NOTHING, settings).committed
 

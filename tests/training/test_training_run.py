@@ -98,7 +98,7 @@ def test_no_checkpoint_counts_a_step_before_its_rows_are_written(
             saved_steps.append(saved)
 
     run(tiny.model_copy(update={"steps": 4}), tmp_path, CPU, 1.0, 2, 1, 2, report)
-    assert saved_steps == [1, 3], "while the figures of steps 2 and 4 were told"
+    assert saved_steps == [1, 3], "while the figures of steps 2 and 4 were reported"
 
 
 def test_curves_are_drawn(finished: Path, tmp_path: Path) -> None:
