@@ -7,6 +7,7 @@ import sys
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import takewhile
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,7 +27,7 @@ from easi3r.cost.operations import ClipWork
 from easi3r.errors import SettingsError
 from easi3r.method.passes import inference
 from easi3r.model import DUSt3R, ModelConfig
-from easi3r.run.out_of_memory import ClipSize
+from easi3r.run.out_of_memory import ClipSize, sizes_to_try
 from easi3r.types import Frames
 from tests.conftest import REPOSITORY
 from tests.counting import tensors
@@ -102,12 +103,10 @@ def test_running_out_of_memory_still_halves_what_a_budget_chose() -> None:
     """The device may have less than the budget says: the ladder goes on below it."""
     clip = frames(6, 144, 256)
     settings = budgeted(peak(budgeted(1), clip, 6))
-    size: ClipSize | None = ClipSize.of(settings, clip)
-    first, chosen = size, []
-    while size is not None and first is not None and size.window == first.window:
+    first, chosen = ClipSize.of(settings, clip), []
+    for size in takewhile(lambda size: size.window == first.window, sizes_to_try(first)):
         smaller = size.settings(settings, first)
         chosen.append(within_budget(smaller, SMALL, clip).execution.pairs_per_batch)
-        size = size.halved()
     assert chosen == [6, 4, 2, 1]
 
 
