@@ -110,7 +110,7 @@ class MotionCalibration(_Frozen):
     """How much each piece of evidence says that a pixel moves: a logistic model.
 
     Fitted to the weights it is stored with, on training scenes (docs/nano.md). Coefficients of the
-    features of `easi3r.motion.combination.features`, in that order. Pixels whose probability
+    features of `easi3r.motion.cues.features`, in that order. Pixels whose probability
     exceeds `threshold` move where they touch, in space or time, one that exceeds `certain`.
     """
 

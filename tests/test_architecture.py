@@ -137,6 +137,15 @@ def test_reading_and_probing_do_not_load_torch(module: str) -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+@pytest.mark.parametrize("module", ["attention", "motion", "method.passes"])
+def test_start_up_does_not_load_scikit_learn_or_scikit_image(module: str) -> None:
+    """They take a second each; whoever needs them imports them where they are used."""
+    code = (
+        f"import sys, easi3r.{module}; sys.exit(bool({{'sklearn', 'skimage'}} & {{*sys.modules}}))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def test_files_stay_readable() -> None:
     long = {
         str(path.relative_to(REPOSITORY)): lines

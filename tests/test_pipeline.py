@@ -11,7 +11,7 @@ from easi3r.config import Settings, WeightDefaults
 from easi3r.errors import OutOfMemoryError, SettingsError
 from easi3r.method.steps import ClipSteps, PassMotion, StageClock
 from easi3r.model import DUSt3R, load_checkpoint
-from easi3r.motion.combination import FEATURES
+from easi3r.motion.cues import FEATURES
 from easi3r.pipeline import annotate_clip, annotate_frames, examine_frames, select_device
 from easi3r.types import Frames, KnownCameras
 from easi3r.video import plan_clips, probe

@@ -1,4 +1,4 @@
-"""From attention statistics to one motion score per token (docs/method.md §4, steps 1 and 2)."""
+"""Dynamic map: one motion score per token, from attention statistics (docs/method.md §4.1-2)."""
 
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ class FusedMaps:
 
 
 def fused_maps(statistics: AttentionStatistics) -> FusedMaps:
-    """Each statistic as one map per frame (docs/method.md §4, step 1)."""
+    """Each of the four statistics as one map per frame, 0..1 (docs/method.md §4.1)."""
     return FusedMaps(
         source_mean=_fuse(statistics.source_mean),
         source_std=_fuse(statistics.source_std),
@@ -31,7 +31,7 @@ def fused_maps(statistics: AttentionStatistics) -> FusedMaps:
 
 
 def dynamic_map(statistics: AttentionStatistics) -> Float[Tensor, "frames rows columns"]:
-    """How much each token looks like a moving object, 0..1 in every frame (docs/method.md §4.2).
+    """Motion score of each token, 0..1 in every frame; high means moving (docs/method.md §4.2).
 
     A moving object gets little attention as a source, unsteadily over its pairs, and much
     attention as a reference, steadily.
@@ -49,7 +49,7 @@ def dynamic_map(statistics: AttentionStatistics) -> Float[Tensor, "frames rows c
 def normalise_frames(
     maps: Float[Tensor, "frames rows columns"],
 ) -> Float[Tensor, "frames rows columns"]:
-    """Min-max over each frame by itself; 0 everywhere in a constant frame."""
+    """Min-max normalisation of each frame by itself; a constant frame becomes 0."""
     low = maps.amin(dim=(1, 2), keepdim=True)
     high = maps.amax(dim=(1, 2), keepdim=True)
     return (maps - low) / (high - low + _EPSILON)

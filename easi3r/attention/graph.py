@@ -1,4 +1,4 @@
-"""Which pairs of frames the network sees (docs/method.md §2)."""
+"""The pair graph: pairs of frames that the network processes (docs/method.md §2)."""
 
 import numpy as np
 

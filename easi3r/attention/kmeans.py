@@ -1,4 +1,4 @@
-"""K-means on the device of the points, the same in every run (docs/method.md §4, step 3).
+"""Deterministic k-means on the device of the points (docs/method.md §4.3).
 
 k-means++ (Arthur and Vassilvitskii, 2007) and Lloyd's steps, in products of matrices alone: sums by
 one-hot matrices, draws from a seeded generator of the CPU, so that no order of threads matters.
@@ -21,7 +21,7 @@ _TOLERANCE = 1e-4  # of the centres' movement, squared, relative to the points' 
 def kmeans(
     points: Float[Tensor, "points channels"], clusters: int, seed: int
 ) -> Int64[Tensor, " points"]:
-    """A cluster of each point, 0..clusters - 1; some stay empty where points coincide.
+    """Cluster number of each point, 0..clusters - 1; some stay empty where points coincide.
 
     Beyond the points and one copy, memory is that of the centres and of a chunk.
     """
@@ -62,7 +62,7 @@ class _Cloud:
     def nearest(
         self, centres: Float[Tensor, "centres channels"]
     ) -> tuple[Float[Tensor, " points"], Int64[Tensor, " points"]]:
-        """Squared distance of each point to its nearest centre, and which that is."""
+        """Squared distance of each point to its nearest centre, and that centre's number."""
         distance, label = self.squared_distances(centres).min(dim=1)
         return distance, label
 

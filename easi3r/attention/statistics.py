@@ -1,4 +1,4 @@
-"""Mean and spread of the attention that each frame receives (docs/method.md §3)."""
+"""Attention statistics: mean and deviation of each frame's key means (docs/method.md §3)."""
 
 import numpy as np
 import torch

@@ -1,1 +1,1 @@
-"""What a clip costs the hardware: counted and projected, in closed form."""
+"""Cost of a clip: operations, memory traffic and peak memory, in closed form."""

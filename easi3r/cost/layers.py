@@ -1,11 +1,11 @@
-"""What single layers cost: operations, and the numbers that they read and write."""
+"""Cost of single layers: operations, and numbers read and written."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Work:
-    """Of some layers on some input.
+    """Operations and numbers moved by some layers on some input.
 
     Attributes:
         flops: operations.

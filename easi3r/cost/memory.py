@@ -1,8 +1,8 @@
-"""The most memory that a clip takes, stage by stage, and as many pairs at once as a budget allows.
+"""Peak memory of a clip, stage by stage, and the number of pairs at once that a budget allows.
 
 A projection is an upper bound of what the process holds beyond its libraries: on a CPU all of it is
 one memory; on a GPU the frames, the optical flow and what waits beside the clip are the host's.
-docs/decisions/014 says how far above the measured peak it lies.
+How far above the measured peak it lies: docs/decisions/014-memory-budget.md.
 """
 
 from bisect import bisect_right
@@ -27,7 +27,7 @@ HEAD_MAPS = 4  # of a head's busiest level: input, convolution, and a convolutio
 
 @dataclass(frozen=True)
 class StageMemory:
-    """What is held at the busiest moment of one stage."""
+    """Peak memory of one stage, in bytes."""
 
     stage: str
     held_bytes: int
@@ -35,10 +35,10 @@ class StageMemory:
 
 @dataclass(frozen=True)
 class ClipMemory:
-    """Everything that one clip makes a process hold.
+    """Memory that a process needs for one clip.
 
     Attributes:
-        clip: what is computed.
+        clip: size and settings of the computation.
         uses_flow: whether optical flow is estimated, for a cue or for the alignment.
     """
 
@@ -46,34 +46,34 @@ class ClipMemory:
     uses_flow: bool
 
     def stages(self) -> tuple[StageMemory, ...]:
-        """In the order in which they run."""
-        clip, kept = self.clip, self.clip.prediction_bytes
+        """Peak memory of each stage, in the order in which they run."""
+        clip, predictions = self.clip, self.clip.prediction_bytes
         decoded = self.statistics_bytes + self.embedded_bytes
-        predicted = kept + self.predicting_bytes
+        predicted = predictions + self.predicting_bytes
         # Cues of geometry predict in pass 1 too, and keep all of it for pass 2.
         has_geometry = clip.cue != "attention"
         means = 2 * clip.pairs * self._key_mean_bytes
         first = predicted + means if has_geometry else self.in_flight * self.decoding_bytes
-        before = kept + means if has_geometry else 0
+        before = predictions + means if has_geometry else 0
         flow = self.flow_bytes if self.uses_flow else 0
-        found = self.base_bytes + before + kept + flow + self.statistics_bytes
+        held = self.base_bytes + before + predictions + flow + self.statistics_bytes
         return (
             StageMemory("encoder", self.base_bytes + self.encoding_bytes),
             StageMemory("segmentation", self.base_bytes + self.clustering_bytes),
             StageMemory("pass 1", self.base_bytes + decoded + first),
             StageMemory("pass 2", self.base_bytes + before + flow + decoded + predicted),
-            StageMemory("masks", found + self.masking_bytes),
-            StageMemory("alignment", found + self.aligning_bytes),
+            StageMemory("masks", held + self.masking_bytes),
+            StageMemory("alignment", held + self.aligning_bytes),
         )
 
     @property
     def peak_bytes(self) -> int:
-        """The most that is held at any time."""
+        """Peak over all stages."""
         return max(stage.held_bytes for stage in self.stages())
 
     @property
     def in_flight(self) -> int:
-        """Pairs at once."""
+        """Number of pairs processed at once."""
         return min(self.clip.pairs, self.clip.pairs_per_batch)
 
     @property
@@ -149,13 +149,13 @@ class ClipMemory:
 
     @property
     def aligning_bytes(self) -> int:
-        """What the alignment holds beside the predictions and the flow."""
+        """Working memory of the alignment, beside the predictions and the flow."""
         clip = self.clip
         return alignment_working_bytes(clip.frames, clip.pairs, clip.height, clip.width)
 
     @property
     def masking_bytes(self) -> int:
-        """Statistics as maps, scores of all pixels with their histogram, and what flow says.
+        """Statistics as maps, scores of all pixels with their histogram, and flow evidence.
 
         That is 7 maps, the superpixels, and 6 maps at work; of a frame 5 numbers of every pair.
         """
@@ -175,25 +175,26 @@ class ClipMemory:
 
 
 def within_budget(settings: Settings, config: ModelConfig, frames: Frames) -> Settings:
-    """Settings with as many pairs in flight as the memory budget allows, at most those asked for.
+    """Settings with as many pairs in flight as the memory budget allows, at most `pairs_per_batch`.
 
     Args:
-        settings: completed with what the weights recommend.
+        settings: completed with the weights' recommendations.
         config: of the network.
         frames: of the clip.
 
     Raises:
-        SettingsError: the budget is too small for one pair at a time; names the least that does.
+        SettingsError: the budget is too small for one pair at a time; the error names the smallest
+            sufficient one.
     """
     budget = settings.execution.memory_budget_bytes
     if budget is None:
         return settings
     count, height, width = frames.images.shape[:3]
     clip = ClipWork.of(config, settings, count, height, width)
-    asked = range(1, settings.execution.pairs_per_batch + 1)
+    candidates = range(1, settings.execution.pairs_per_batch + 1)
     uses_flow = needs_flow(settings)
     pairs = bisect_right(
-        asked,
+        candidates,
         budget,
         key=lambda pairs: ClipMemory(replace(clip, pairs_per_batch=pairs), uses_flow).peak_bytes,
     )

@@ -1,4 +1,4 @@
-"""What a clip costs the hardware: operations and bytes of every stage, in closed form.
+"""Operations and bytes moved by every stage of a clip, in closed form.
 
 Operations are those of matrix products, convolutions and attention, two for each multiplication and
 addition, as `torch.utils.flop_counter.FlopCounterMode` counts them; element-wise work is left out.
@@ -42,7 +42,7 @@ class StageCost:
 
 @dataclass(frozen=True)
 class ClipWork:
-    """A clip as the hardware sees it.
+    """Size of a clip's computation: pairs, tokens, network, precision.
 
     Attributes:
         config: size of the network.
@@ -85,17 +85,17 @@ class ClipWork:
 
     @property
     def frames(self) -> int:
-        """Of the clip."""
+        """Number of frames of the clip."""
         return self.graph.frames
 
     @property
     def pairs(self) -> int:
-        """Directed pairs of the clip."""
+        """Number of directed pairs of the clip."""
         return len(self.graph)
 
     @property
     def reach(self) -> int:
-        """How far apart the frames of a pair are at most."""
+        """Largest distance, in frames, within a pair."""
         return int(abs(self.graph.edges[:, 0] - self.graph.edges[:, 1]).max())
 
     @property
@@ -110,7 +110,7 @@ class ClipWork:
 
     @property
     def tokens(self) -> int:
-        """Of a frame."""
+        """Number of tokens of a frame."""
         return self.rows * self.columns
 
     @property
@@ -209,7 +209,7 @@ class ClipWork:
         return project.layers(2) + attention(self.tokens, channels) + mlp(self.tokens, channels)
 
     def _second_attention(self) -> Work:
-        """What re-weighting adds: decoder 1 attends once more, to static keys alone."""
+        """Extra work of re-weighting: decoder 1 attends once more, to static keys alone."""
         once = attention(self.tokens, self.config.decoder_channels)
         return once.layers(self.config.decoder_depth)
 
@@ -244,7 +244,7 @@ class ClipWork:
         return StageCost("segmentation, a step", flops, numbers * FLOAT32_BYTES)
 
     def _alignment_step(self) -> StageCost:
-        """One look at every predicted point: moved by its pair's similarity."""
+        """One evaluation of the objective: a similarity applied to every predicted point."""
         points = self.pairs * 2 * self.height * self.width
         return StageCost("alignment, a step", 18 * points, self.prediction_bytes)
 
@@ -271,7 +271,7 @@ def linear_head(clip: ClipWork) -> Work:
 
 
 def finest_level(clip: ClipWork) -> Work:
-    """What a DPT head computes of a frame alone: its finest level (docs/method.md §1)."""
+    """The finest level of a DPT head, which depends on a frame alone (docs/method.md §1)."""
     channels, width = clip.config.dpt_hook_channels[0], clip.config.dpt_channels
     size = level_sizes(clip)[0]
     level = linear(clip.tokens, clip.config.encoder_channels, channels)
@@ -312,6 +312,6 @@ def level_sizes(clip: ClipWork) -> tuple[int, int, int, int]:
 
 
 def late_mixing(clip: ClipWork) -> Work:
-    """What a DPT head as released adds: its fusion mixes channels after each upsampling."""
+    """Extra work of a DPT head as released: its fusion mixes channels after each upsampling."""
     width = clip.config.dpt_channels
     return reduce(add, [linear(3 * size, width, width) for size in level_sizes(clip)])

@@ -1,4 +1,4 @@
-"""How good an annotation is: masks, cameras, depth and points against truth, beside baselines.
+"""Accuracy of annotations: masks, cameras, depth and points against ground truth, and baselines.
 
 Start with `evaluate_clip`, which scores a clip of a store, and `scores_table`, which prints it.
 """

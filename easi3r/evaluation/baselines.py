@@ -1,4 +1,4 @@
-"""Answers that need no network: what every score has to beat.
+"""Baselines without a network, which every score has to beat.
 
 They see the same frames as the network, at the same size. Their constants are the best of 320
 variants tried on 32 clips drawn as the benchmark's, from other seeds (see docs/benchmark.md).
@@ -123,7 +123,7 @@ def _within(reach: int, frame: int, frames: range) -> Iterator[int]:
 def _fitted_homography(
     source: Float32[np.ndarray, "height width 2"], target: Float32[np.ndarray, "height width 2"]
 ) -> Float32[np.ndarray, "height width 2"]:
-    """Where the homography that most pixels agree on takes `source`; stays if there is none."""
+    """`source` mapped by the RANSAC homography to `target`; unchanged where none can be fitted."""
     cv2.setRNGSeed(0)
     flat = source.reshape(-1, 1, 2)
     homography, _ = cv2.findHomography(flat, target.reshape(-1, 1, 2), cv2.RANSAC, _INLIER_PX)

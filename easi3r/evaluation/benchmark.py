@@ -14,7 +14,7 @@ import torch
 from easi3r.config import SamplingSettings, Settings
 from easi3r.errors import WorkerLostError
 from easi3r.evaluation.benchmark_clips import BenchmarkClip, render_benchmark_clip
-from easi3r.evaluation.examination import Examined, examine
+from easi3r.evaluation.examination import ExaminedClip, examine
 from easi3r.evaluation.results import ClipResult, score_geometry, score_motion
 from easi3r.evaluation.truth import Truth, resample_truth
 from easi3r.model import LoadedModel, load_checkpoint
@@ -29,7 +29,7 @@ from easi3r.viz import TruthRow
 def run_benchmark(
     clips: Sequence[BenchmarkClip], settings: Settings, folder: Path, processes: int = 2
 ) -> Iterator[ClipResult]:
-    """Scores of every clip, as they come; the videos are left in `folder`.
+    """Scores of every clip, as they are finished; the videos stay in `folder`.
 
     Each process uses one thread.
 
@@ -51,7 +51,7 @@ def run_benchmark(
 
 
 def run_clip(clip: BenchmarkClip, settings: Settings, folder: Path) -> ClipResult:
-    """Scores of one clip, which goes through a video file as any other would."""
+    """Scores of one clip, written as a video file and read back like any other."""
     chosen = settings.model
     model = _warm_model(chosen.weights, chosen.sha256, settings.execution.device)
     rendered = render_benchmark_clip(clip)
@@ -89,7 +89,7 @@ def _warm_model(weights: str, sha256: str | None, device: str) -> LoadedModel:
 
 
 def read_frames(video: Path, frames: int, settings: Settings, model: LoadedModel) -> Frames:
-    """All frames of a video, as `easi3r annotate` would read them, in one clip."""
+    """All frames of a video in one clip, decoded as `easi3r annotate` does."""
     [spec] = plan_clips(probe(str(video)), SamplingSettings(clip_frames=frames), settings.video)
     long_side = settings.video.long_side_px or model.config.long_side_px
     return decode(spec, long_side, model.config.patch_size)
@@ -107,7 +107,7 @@ def truth_of(rendered: RenderedClip, frames: Frames) -> Truth:
     return resample_truth(truth, frames.frame_index, frames.source_to_stored, height, width)
 
 
-def _picture(name: str, frames: Frames, examined: Examined, truth: Truth) -> TruthRow:
+def _picture(name: str, frames: Frames, examined: ExaminedClip, truth: Truth) -> TruthRow:
     middle = len(frames) // 2
     return TruthRow(
         name=name,

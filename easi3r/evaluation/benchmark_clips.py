@@ -36,7 +36,7 @@ _SHORTEST_PATH = 0.02  # RMS of the camera centres about their mean, over the me
 
 
 class Kind(StrEnum):
-    """What moves in a clip."""
+    """Kind of a clip: what moves in it."""
 
     MOVERS = "several movers"
     LOOK_ALIKES = "movers and look-alikes"
@@ -56,7 +56,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class BenchmarkClip:
-    """One clip of the benchmark: all that it takes to render it again.
+    """Everything needed to render one clip of the benchmark.
 
     Attributes:
         number: within its kind, from 0.
@@ -84,7 +84,7 @@ class BenchmarkClip:
 def benchmark_clips(
     per_kind: int = 8, frames: tuple[int, int] = _FRAMES
 ) -> tuple[BenchmarkClip, ...]:
-    """The first `per_kind` clips of each kind, shortest and longest length as given."""
+    """The first `per_kind` clips of each kind, of the shortest to the longest length."""
     clips = []
     for kind in Kind:
         for number in range(per_kind):
@@ -95,7 +95,7 @@ def benchmark_clips(
 
 
 def render_benchmark_clip(clip: BenchmarkClip) -> RenderedClip:
-    """The clip of the first seed whose scene is what its kind promises.
+    """The clip of the first seed whose scene satisfies its kind.
 
     At least three quarters of the frames must show movers (of the frozen kind: objects; beside
     look-alikes: both) on one percent of their pixels, and a camera that is to move must spread by

@@ -1,4 +1,4 @@
-"""How far estimated cameras are from the true ones."""
+"""Camera scores: ATE, RPE, relative rotation and direction; drift of a static camera."""
 
 import math
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ class TrajectoryScores:
 
 @dataclass(frozen=True)
 class StillCameraScores:
-    """What an estimate claims of a camera that stands still, lower is better.
+    """Apparent motion (drift) of a camera that truly stands still; lower is better.
 
     No similarity aligns a path with a point, so the scale comes from the depths: the estimate is
     divided by the median of estimated / true depth.
@@ -91,10 +91,11 @@ def score_trajectory(
     truth: Float64[np.ndarray, "frames 4 4"],
     scene_depth: float,
 ) -> TrajectoryScores:
-    """Judge camera-to-world poses; neither a common similarity nor its scale counts as an error.
+    """Errors of camera-to-world poses, after the similarity that best aligns them with the truth.
 
     Args:
-        scene_depth: median true depth, in the truth's unit; says which pairs have a baseline.
+        estimate, truth: camera-to-world poses of the same frames.
+        scene_depth: median true depth, in the truth's unit; decides which pairs have a baseline.
     """
     pairs = _pair_errors(estimate, truth, BASELINE_SHARE * scene_depth)
     paths = (
@@ -114,7 +115,7 @@ def score_still_camera(
     depth: Float32[np.ndarray, "frames height width"],
     true_depth: Float32[np.ndarray, "frames height width"],
 ) -> StillCameraScores:
-    """Judge camera-to-world poses of a camera that truly stands still.
+    """Apparent motion of a camera that truly stands still.
 
     Args:
         depth: estimated, > 0.

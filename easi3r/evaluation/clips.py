@@ -1,4 +1,4 @@
-"""Every score of one annotated clip, beside what trivial answers would have scored."""
+"""Every score of one annotated clip, beside those of trivial baselines."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ from easi3r.geometry import world_point_map
 
 @dataclass(frozen=True)
 class Estimate:
-    """What an annotation, or a baseline, says of a clip.
+    """Masks, cameras and depths of a clip, by an annotation or a baseline.
 
     Attributes:
         depth: > 0.
@@ -41,7 +41,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Scores:
-    """Everything that is scored of one estimate.
+    """All scores of one estimate.
 
     Attributes:
         points: NaN where no true depth is known.

@@ -1,4 +1,4 @@
-"""How far estimated depths and points are from the true ones."""
+"""Depth and point scores: abs-rel, delta < 1.25, accuracy, completeness."""
 
 import math
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class DepthScores:
 def known_depth(
     depth: Float32[np.ndarray, "frames height width"],
 ) -> Bool[np.ndarray, "frames height width"]:
-    """Where a true depth is known: finite and positive."""
+    """True where a depth is known: finite and positive."""
     return np.isfinite(depth) & (depth > 0)
 
 
@@ -39,7 +39,7 @@ def score_depth(
     estimate: Float32[np.ndarray, "frames height width"],
     truth: Float32[np.ndarray, "frames height width"],
 ) -> DepthScores:
-    """Judge depths of a clip after dividing the estimate by the median of estimate / truth.
+    """Depth errors of a clip after dividing the estimate by the median of estimate / truth.
 
     One factor for all frames, so that a scale that drifts over the clip is an error.
 
@@ -79,7 +79,7 @@ def score_points(
     truth: Float64[np.ndarray, "frames height width 3"],
     known: Bool[np.ndarray, "frames height width"],
 ) -> PointScores:
-    """Judge world points after the similarity that best takes them onto the true ones.
+    """Errors of world points after the similarity that best aligns them with the true ones.
 
     Nearest points are sought from a fixed sample of `_QUERIES` points, among at most
     `_CANDIDATES`.

@@ -1,4 +1,4 @@
-"""What the pipeline says of frames, laid out for scoring."""
+"""Masks and reconstructions of the pipeline, laid out for scoring."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ OURS = "ours"
 
 
 @dataclass(frozen=True)
-class Examined:
+class ExaminedClip:
     """Masks and reconstructions of one clip.
 
     Attributes:
@@ -27,7 +27,7 @@ class Examined:
         cues: of every cue alone.
         reconstruction: of the second, re-weighted pass.
         first_reconstruction: of the first pass.
-        evidence: what the combined cue weighs.
+        evidence: inputs of the combined cue.
     """
 
     masks: MotionMasks
@@ -37,19 +37,19 @@ class Examined:
     evidence: MotionEvidence
 
 
-def examine(frames: Frames, model: LoadedModel, settings: Settings) -> Examined:
+def examine(frames: Frames, model: LoadedModel, settings: Settings) -> ExaminedClip:
     """Run the pipeline on frames in memory.
 
     Raises:
         As `easi3r.pipeline.examine_frames`.
     """
-    found = examine_frames(frames, model, settings)
-    return Examined(
-        masks=_motion_masks(OURS, found.masks),
-        cues=tuple(_motion_masks(f"cue {one.name}", one.masks) for one in found.cues),
-        reconstruction=found.reconstruction,
-        first_reconstruction=found.first_reconstruction,
-        evidence=found.evidence,
+    examination = examine_frames(frames, model, settings)
+    return ExaminedClip(
+        masks=_motion_masks(OURS, examination.masks),
+        cues=tuple(_motion_masks(f"cue {one.name}", one.masks) for one in examination.cues),
+        reconstruction=examination.reconstruction,
+        first_reconstruction=examination.first_reconstruction,
+        evidence=examination.evidence,
     )
 
 
@@ -62,7 +62,7 @@ def _motion_masks(method: str, masks: DynamicMasks) -> MotionMasks:
 def _at_pixels(
     score: Float[Tensor, "frames rows columns"], height: int, width: int
 ) -> Float32[np.ndarray, "frames height width"]:
-    """A grid that tiles the image, of any size, at every pixel."""
+    """Scores of a grid that tiles the image, upsampled bilinearly to pixels."""
     pixels = functional.interpolate(
         score[:, None], size=(height, width), mode="bilinear", align_corners=False
     )

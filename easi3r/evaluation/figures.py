@@ -1,4 +1,4 @@
-"""The figures of a benchmark: what each one is, and how it is pooled over clips."""
+"""The figures of a benchmark: definition of each, and its pooling over clips."""
 
 import math
 import sys
@@ -41,7 +41,7 @@ class Figure:
 def pooled(
     results: Sequence[ClipResult], figure: Figure, method: str, groups: Collection[str] = ()
 ) -> float:
-    """A figure of one method over the clips of some groups (none given: of all); NaN if absent."""
+    """A figure of one method over the clips of some groups (default: all); NaN if absent."""
     chosen = [result for result in results if not groups or result.group in groups]
     values = np.concatenate([np.empty(0), *(figure.values(one, method) for one in chosen)])
     values = values[~np.isnan(values)]
@@ -144,9 +144,9 @@ FIGURES: tuple[Figure, ...] = (
 
 
 def figure_named(key: str) -> Figure:
-    """The figure of a key."""
-    [found] = [figure for figure in FIGURES if figure.key == key]
-    return found
+    """The figure with this key."""
+    [figure] = [one for one in FIGURES if one.key == key]
+    return figure
 
 
 BASELINES = (
@@ -160,7 +160,7 @@ BASELINES = (
 def best_baseline(
     results: Sequence[ClipResult], figure: Figure, groups: Collection[str] = ()
 ) -> tuple[str, float]:
-    """The baseline that does best in a figure, and its value; ("", NaN) where none has it."""
+    """Name and value of the best baseline in a figure; ("", NaN) where no baseline has it."""
     values = {name: pooled(results, figure, name, groups) for name in BASELINES}
     defined = {name: value for name, value in values.items() if not math.isnan(value)}
     if figure.relative or not defined:

@@ -1,11 +1,10 @@
-"""How well masks of moving objects agree with the truth."""
+"""Mask scores: accuracy of motion segmentation (Jaccard index, AUC, false positives)."""
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
-from sklearn.metrics import roc_auc_score
 
 _RECALL_IOU = 0.5
 
@@ -19,9 +18,9 @@ class MaskScores:
         jaccard_recall: JR, share of frames whose intersection over union exceeds 0.5.
         auc: probability that a moving pixel scores over a still one, over the whole clip; NaN
             where the clip has only one of the two.
-        auc_objects: the same against the still pixels of objects only: what scores high here tells
-            motion from the look of things that move. NaN where no object stands still or none
-            moves, or where objects are not known.
+        auc_objects: the same against the still pixels of objects only: high for scores that
+            follow motion, not the appearance of things that move. NaN where no object stands
+            still or none moves, or where objects are not known.
         false_positive_share: share of the still pixels that the mask calls moving; lower is
             better; NaN where every pixel moves.
     """
@@ -39,7 +38,7 @@ def score_masks(
     truth: Bool[np.ndarray, "frames height width"],
     objects: Bool[np.ndarray, "frames height width"] | None = None,
 ) -> MaskScores:
-    """Judge masks, and the scores they come from.
+    """Accuracy of masks, and of the scores they come from.
 
     A frame where mask and truth are both empty agrees fully: its intersection over union is 1.
 
@@ -68,5 +67,8 @@ def _auc(
 ) -> float:
     if not positive.any() or not negative.any():
         return math.nan
+    # Imported here: scikit-learn takes a second to import.
+    from sklearn.metrics import roc_auc_score
+
     used = positive | negative
     return float(roc_auc_score(positive[used], score[used]))

@@ -1,4 +1,4 @@
-"""`easi3r evaluate real`: the same scores on real video, as far as there is truth."""
+"""`easi3r evaluate real`: the same scores on real video, as far as it has ground truth."""
 
 import math
 import time
@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from easi3r.config import Settings
-from easi3r.evaluation.examination import Examined, examine
+from easi3r.evaluation.examination import ExaminedClip, examine
 from easi3r.evaluation.results import ClipResult, score_geometry, score_motion
 from easi3r.evaluation.sequences import (
     FrameChoice,
@@ -31,7 +31,9 @@ def score_sequence(
     settings: Settings,
     choice: FrameChoice,
 ) -> ClipResult:
-    """Masks of a masked video; masks (nothing moves), cameras and depths of a posed one.
+    """Score a sequence: the masks of a masked video; masks, cameras and depths of a posed one.
+
+    In a posed sequence nothing moves.
 
     Raises:
         TruthError, VideoError: see `easi3r.evaluation.sequences`.
@@ -64,7 +66,7 @@ def score_sequence(
 
 def _pictures(
     frames: Frames,
-    examined: Examined,
+    examined: ExaminedClip,
     moving: Bool[np.ndarray, "frames height width"],
     truth: Truth | None,
 ) -> tuple[TruthRow, ...]:

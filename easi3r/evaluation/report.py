@@ -1,4 +1,4 @@
-"""A benchmark's scores for people (tables) and for programs (JSON)."""
+"""Reports of a benchmark: tables for people, JSON for programs."""
 
 import math
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ _FALSE_POSITIVES = next(f for f in FIGURES if f.key == "false_positive_share")
 
 
 def figures_table(results: Sequence[ClipResult]) -> Table:
-    """A row a figure: ours and, after a stroke, the best baseline's, by group and over all."""
+    """Table with a row per figure: ours / the best baseline's, by group and over all clips."""
     groups = _groups(results)
     table = Table(title=f"Ours / the best baseline, {len(results)} clips")
     table.add_column("figure", no_wrap=True)
@@ -36,7 +36,7 @@ def figures_table(results: Sequence[ClipResult]) -> Table:
 
 
 def masks_table(results: Sequence[ClipResult], title: str, still_group: str = "") -> Table:
-    """A row a method: our masks, every cue alone, every baseline.
+    """Table with a row per method: our masks, every cue alone, every baseline.
 
     Args:
         still_group: clips in which nothing moves. Where there are any, they alone are judged by
@@ -60,7 +60,7 @@ def masks_table(results: Sequence[ClipResult], title: str, still_group: str = ""
 
 
 def verdicts_table(verdicts: Sequence[Verdict]) -> Table:
-    """Must, goal, now, met."""
+    """Table of requirements: bound, goal, current value, whether it is met."""
     table = Table(title="Required")
     table.add_column("figure", no_wrap=True)
     for heading in ("must", "goal", "now", "met"):
@@ -80,7 +80,7 @@ def verdicts_table(verdicts: Sequence[Verdict]) -> Table:
 
 
 def _met(verdict: Verdict) -> tuple[str, str]:
-    """What is met, in a word, and its colour."""
+    """One word for what is met, and its colour."""
     if not verdict.measured:
         return "not measured", "yellow"
     if verdict.meets_goal:
@@ -91,7 +91,7 @@ def _met(verdict: Verdict) -> tuple[str, str]:
 def as_json(
     results: Sequence[ClipResult], verdicts: Sequence[Verdict], run: dict[str, Any]
 ) -> dict[str, Any]:
-    """Everything, with null for what is not defined.
+    """All scores as JSON values, with null for what is not defined.
 
     Args:
         run: what was run: weights, settings.
@@ -135,13 +135,13 @@ def as_json(
 def _all_figures(
     results: Sequence[ClipResult], groups: tuple[str, ...]
 ) -> dict[str, dict[str, float]]:
-    found = {}
+    values_by_figure = {}
     for figure in FIGURES:
         values = {m: pooled(results, figure, m, groups) for m in methods_of(results)}
         defined = {name: value for name, value in values.items() if not math.isnan(value)}
         if defined:
-            found[figure.key] = defined
-    return found
+            values_by_figure[figure.key] = defined
+    return values_by_figure
 
 
 def _groups(results: Sequence[ClipResult]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the embedded network must reach and what it should: one table, printed and tested."""
+"""Requirements on the embedded network: bounds and goals, in one table, printed and tested."""
 
 import math
 import operator
@@ -37,7 +37,7 @@ class Requirement:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A requirement held against results; `now` is NaN where nothing was measured."""
+    """A requirement compared with results; `now` is NaN where nothing was measured."""
 
     name: str
     comparison: str
@@ -52,12 +52,12 @@ class Verdict:
 
     @property
     def meets_must(self) -> bool:
-        """What was not measured is not met."""
+        """Whether the bound is met; False where nothing was measured."""
         return self.measured and _COMPARE[self.comparison](self.now, self.must)
 
     @property
     def meets_goal(self) -> bool:
-        """Where there is no goal, `must` is the goal."""
+        """Whether the goal is met, or the bound where there is no goal."""
         if self.goal is None:
             return self.meets_must
         at_least = ">=" if self.comparison.startswith(">") else "<="
@@ -65,7 +65,7 @@ class Verdict:
 
 
 def judge(requirements: Sequence[Requirement], results: Results) -> tuple[Verdict, ...]:
-    """Every requirement held against results."""
+    """Every requirement compared with results."""
     return tuple(
         Verdict(
             name=one.name,

@@ -19,7 +19,7 @@ from easi3r.evaluation.depth_scores import (
     score_depth,
     score_points,
 )
-from easi3r.evaluation.examination import OURS, Examined
+from easi3r.evaluation.examination import OURS, ExaminedClip
 from easi3r.evaluation.mask_scores import MaskScores, score_masks
 from easi3r.evaluation.truth import Truth
 from easi3r.geometry import world_point_map
@@ -35,11 +35,11 @@ CONSTANT_DEPTH = "constant depth"
 
 @dataclass(frozen=True)
 class GeometryScores:
-    """Of one method; None where it says nothing, or nothing that can be judged on the clip.
+    """Scores of one method; None where it estimates nothing, or the clip has no truth for it.
 
     Attributes:
-        trajectory: where the true camera moves.
-        still_camera: where it stands still.
+        trajectory: of clips whose true camera moves.
+        still_camera: of clips whose true camera stands still.
     """
 
     trajectory: TrajectoryScores | None = None
@@ -77,7 +77,7 @@ class ClipResult:
 
 
 def score_motion(
-    examined: Examined,
+    examined: ExaminedClip,
     frames: Frames,
     truth: Bool[np.ndarray, "frames height width"],
     objects: Bool[np.ndarray, "frames height width"] | None,
@@ -89,12 +89,12 @@ def score_motion(
 
 
 def score_geometry(
-    examined: Examined, truth: Truth, camera_moves: bool
+    examined: ExaminedClip, truth: Truth, camera_moves: bool
 ) -> dict[str, GeometryScores]:
     """Our cameras, depths and points, those of the first pass, and the baselines.
 
     Args:
-        camera_moves: judge camera paths; else what is claimed of a camera that stands still.
+        camera_moves: whether the true camera moves; decides which camera scores apply.
     """
     frames = len(truth)
     plane = np.ones_like(truth.depth)

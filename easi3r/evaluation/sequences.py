@@ -9,7 +9,7 @@ from PIL import Image, UnidentifiedImageError
 from scipy.spatial.transform import Rotation
 
 from easi3r.config import SamplingSettings, VideoSettings
-from easi3r.errors import DegenerateGeometryError, FrameSizeError, TruthError
+from easi3r.errors import DegenerateGeometryError, FrameSizeError, SettingsError, TruthError
 from easi3r.evaluation.truth import Truth, resample_truth, source_pixels
 from easi3r.geometry import require_poses
 from easi3r.types import Frames
@@ -31,11 +31,22 @@ class FrameChoice:
     """Which frames of a sequence are read: `frames` of them from the first on, `stride` apart.
 
     Attributes:
-        stride: None: as far apart as the sequence is long, 5 frames at most.
+        frames: number of frames, at least 2: the network sees pairs.
+        stride: frames from one to the next, at least 1; None spreads them over the whole
+            sequence, 5 frames apart at most.
+
+    Raises:
+        SettingsError: fewer than 2 frames, or a stride below 1.
     """
 
     frames: int = 16
     stride: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.frames < 2:
+            raise SettingsError("frames", f"{self.frames} make no pair", "Choose 2 frames or more")
+        if self.stride is not None and self.stride < 1:
+            raise SettingsError("stride", f"{self.stride} is below 1", "Choose 1 or more")
 
     def stride_of(self, length: int) -> int:
         """The stride in a sequence of some length."""
@@ -87,24 +98,24 @@ def find_sequences(
     """
     if not folder.is_dir():
         raise TruthError(str(folder), "no such folder", "Give a folder of sequences with truth")
-    found: list[MaskedVideo | PosedFolder] = []
+    sequences: list[MaskedVideo | PosedFolder] = []
     for inside in sorted([folder, *(one for one in folder.rglob("*") if one.is_dir())]):
         if next(inside.glob(f"frame-*{_COLOUR}"), None):
-            found.append(posed_folder(inside, intrinsics))
+            sequences.append(posed_folder(inside, intrinsics))
         elif inside.name.endswith("_masks"):
             name = inside.name.removesuffix("_masks")
-            found.append(MaskedVideo(name, _video_beside(inside, name), inside))
+            sequences.append(MaskedVideo(name, _video_beside(inside, name), inside))
         elif "Annotations" in inside.parts and next(inside.glob("*.png"), None):
             images = Path(*("JPEGImages" if p == "Annotations" else p for p in inside.parts))
-            found.append(masked_video(images, inside))
-    if not found:
+            sequences.append(masked_video(images, inside))
+    if not sequences:
         remedy = "See `easi3r evaluate real --help` for the layouts, or give --masks"
         raise TruthError(str(folder), "holds no sequence with truth", remedy)
-    return tuple(sorted(found, key=lambda one: one.name))
+    return tuple(sorted(sequences, key=lambda one: one.name))
 
 
 def masked_video(video: Path, masks: Path) -> MaskedVideo:
-    """A pair that the caller names.
+    """A video and its masks, at paths that the caller names.
 
     Raises:
         TruthError: one of them does not exist.
@@ -133,7 +144,7 @@ def posed_folder(folder: Path, intrinsics: Float64[np.ndarray, "3 3"] | None = N
 def read_masked(
     sequence: MaskedVideo, choice: FrameChoice, long_side_px: int, patch_size: int
 ) -> tuple[Frames, Bool[np.ndarray, "frames height width"]]:
-    """Frames at the network's size, and where something moves in them (any mask value but 0).
+    """Frames at the network's size, and their motion masks (True: any mask value but 0).
 
     Raises:
         TruthError: masks and frames differ in number or size, or a mask cannot be read.
@@ -147,7 +158,10 @@ def read_masked(
     else:
         video = probe(str(sequence.video))
         stride = choice.stride_of(len(video))
-        sampling = SamplingSettings(clip_frames=choice.frames, frame_stride=stride)
+        fewest = min(choice.frames, SamplingSettings().min_frames)
+        sampling = SamplingSettings(
+            clip_frames=choice.frames, frame_stride=stride, min_frames=fewest
+        )
         spec = plan_clips(video, sampling, VideoSettings())[0]
         frames = decode(spec, long_side_px, patch_size)
         length, width, height = len(video), video.width, video.height
@@ -165,7 +179,7 @@ def read_masked(
 def read_posed(
     sequence: PosedFolder, choice: FrameChoice, long_side_px: int, patch_size: int
 ) -> tuple[Frames, Truth]:
-    """Frames at the network's size, and their truth, in metres: nothing moves.
+    """Frames at the network's size, and their ground truth, in metres; nothing moves.
 
     Raises:
         TruthError: a depth or a pose is missing, unreadable, or no pose.
@@ -231,7 +245,7 @@ def _open_image(path: Path) -> Image.Image:
 
 
 def _read_mask(path: Path, width: int, height: int) -> Bool[np.ndarray, "height width"]:
-    """A palette's indices, grey levels or colours: 0 stands still."""
+    """True where something moves; palette indices, grey levels and colours of 0 stand still."""
     image = _open_image(path)
     if image.size != (width, height):
         problem = f"is {image.size[0]}x{image.size[1]}, its video {width}x{height}"
@@ -242,7 +256,7 @@ def _read_mask(path: Path, width: int, height: int) -> Bool[np.ndarray, "height 
 
 
 def _read_depth(path: Path) -> np.ndarray:
-    """Metres; 0 where not known."""
+    """Depth in metres; 0 where not known."""
     millimetres = np.asarray(_open_image(path))
     known = ~np.isin(millimetres, _NO_DEPTH_MM)
     return np.where(known, millimetres, 0).astype(np.float32) / 1000

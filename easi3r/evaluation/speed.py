@@ -1,4 +1,4 @@
-"""Where the time and the memory of a clip go on this machine."""
+"""Speed and memory of annotating a clip on this machine, stage by stage."""
 
 import platform
 import resource
@@ -52,13 +52,13 @@ class StageFigures:
 
     @property
     def flops_per_second(self) -> float | None:
-        """Achieved."""
+        """Operations a second that the stage achieves."""
         return None if self.flops is None else self.flops / self.seconds
 
 
 @dataclass(frozen=True)
 class BenchFigures:
-    """What one clip takes here.
+    """Time, operations and memory of one clip on this machine.
 
     Attributes:
         machine, weights: in words.
@@ -181,7 +181,7 @@ def bench(
 def random_model(
     config: ModelConfig, device: torch.device, precision: Precision | None
 ) -> LoadedModel:
-    """A network of random weights that does all its work, and then sees a wall.
+    """A network of random weights for benchmarks, whose predictions show a wall.
 
     Args:
         precision: None: as published weights of that size recommend.

@@ -1,4 +1,4 @@
-"""Scores of many clips as one table for people."""
+"""Table of the scores of many clips."""
 
 import math
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""What is true of a clip, and how it is brought to the resolution of an annotation."""
+"""Ground truth of a clip, and its resampling to the resolution of an annotation."""
 
 import math
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ def resample_truth(
     height: int,
     width: int,
 ) -> Truth:
-    """Truth of some frames in the pixels of an annotation, by the nearest source pixel.
+    """Ground truth of some frames at the pixels of an annotation, by the nearest source pixel.
 
     Nearest, because a depth or a mask averaged over an edge belongs to neither side.
 

@@ -1,1 +1,1 @@
-"""The steps of one clip, and the network over its pairs."""
+"""The method on one clip: steps (`steps.py`), and forward passes over pairs (`passes.py`)."""

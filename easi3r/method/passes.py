@@ -1,4 +1,4 @@
-"""The network over all pairs of a clip, in batches: features, attention statistics, predictions."""
+"""Forward passes over a clip's pairs, in batches: features, attention statistics, predictions."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,7 +32,7 @@ _OUT_OF_MEMORY = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_
 
 @dataclass(frozen=True)
 class PassResult:
-    """What one pass over all pairs of a clip gave, pairs in the order of the graph."""
+    """Output of one pass over all pairs of a clip, pairs in the order of the graph."""
 
     statistics: AttentionStatistics
     prediction: PairPrediction
@@ -40,7 +40,7 @@ class PassResult:
 
 @dataclass(frozen=True)
 class FirstPass(PassResult):
-    """A pass with predictions, nothing re-weighted, whose pairs a second one may take over.
+    """A first pass with predictions, not re-weighted; the second pass may reuse its pairs.
 
     Attributes:
         key_means: of every pair; at the published size a seventh of the predictions' memory.
@@ -50,7 +50,7 @@ class FirstPass(PassResult):
 
 
 def encode(network: DUSt3R, frames: Frames, execution: ExecutionSettings) -> FrameFeatures:
-    """Features of all frames; a pair in flight is two frames, so as many frames as two per pair."""
+    """Features of all frames, in batches of two frames for each pair in flight."""
     device = network.mask_token.device
     images = torch.from_numpy(frames.images)
     parts = [
@@ -93,10 +93,14 @@ def reweighted_pass(
     moving: Bool[Tensor, "frames height width"],
     first: FirstPass | None = None,
 ) -> PassResult:
-    """The second pass, re-weighted by what moves (docs/method.md §5).
+    """The second pass, with attention re-weighted by motion masks (docs/method.md §5).
 
-    A pair whose second image does not move is as in the first pass: taken over from there where
-    the first pass predicted, else run without re-weighting.
+    A pair in whose second image nothing moves gives the same as in the first pass: it is reused
+    where the first pass predicted, else run without re-weighting.
+
+    Args:
+        moving: True where a pixel moves; sides are multiples of the patch size.
+        first: the first pass, if it predicted.
     """
     tokens = token_masks(moving, network.config.patch_size).flatten(1)
     touched = tokens.any(dim=1).cpu().numpy()[graph.edges[:, 1]]
@@ -119,34 +123,34 @@ def match_pass(
     graph: PairGraph,
     settings: Settings,
 ) -> TokenMatches:
-    """Where attention finds each token in the other image of its pairs, nothing re-weighted."""
+    """Match of each token in the other image of its pairs, by attention that is not re-weighted."""
     layers = settings.motion.match_layers or tuple(range(network.config.decoder_depth))
-    found = []
+    matches = []
     for edges in batches(graph.edges, settings.execution):
         recorder = MatchRecorder(features, layers, settings.motion.match_heads or None)
         decoded = islice(network.decode(features, edges), max(layers) + 1)
         for _ in recorder.watch(decoded):
             pass
-        found.append(recorder.result())
+        matches.append(recorder.result())
     return TokenMatches(
-        np.concatenate([one.place for one in found]),
-        np.concatenate([one.certainty for one in found]),
+        np.concatenate([one.place for one in matches]),
+        np.concatenate([one.certainty for one in matches]),
     )
 
 
 def batches(pairs: np.ndarray, execution: ExecutionSettings) -> Iterator[np.ndarray]:
-    """The edges, or the numbers, of pairs: as many at a time as may be in flight."""
+    """Edges or numbers of pairs, split into batches of `execution.pairs_per_batch`."""
     for start in range(0, len(pairs), execution.pairs_per_batch):
         yield pairs[start : start + execution.pairs_per_batch]
 
 
 @contextmanager
 def inference(settings: Settings) -> Iterator[None]:
-    """No gradients, and convolutions in float32 unless lower precision was asked for."""
+    """Context without gradients; convolutions in float32 unless the settings lower precision."""
     lower = settings.model.precision == "bfloat16"
     with (
         torch.no_grad(),
-        # torch lets convolutions round float32 to TF32 unless told otherwise.
+        # torch lets convolutions round float32 to TF32 by default.
         torch.backends.cudnn.flags(enabled=True, allow_tf32=lower),
     ):
         yield
@@ -154,7 +158,7 @@ def inference(settings: Settings) -> Iterator[None]:
 
 @contextmanager
 def out_of_memory_named(network: DUSt3R, execution: ExecutionSettings) -> Iterator[None]:
-    """Running out of memory, the device's or the host's, as our own, transient error."""
+    """Context that raises our own, transient `OutOfMemoryError`, of the device or of the host."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
@@ -179,10 +183,10 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 
 class Gathered(Generic[PerPair]):
-    """Every batch is written to its place, so that nothing is held twice.
+    """Collects values of all pairs batch by batch, in place, so that nothing is held twice.
 
     Args:
-        pairs: how many there will be.
+        pairs: number of pairs.
     """
 
     def __init__(self, pairs: int) -> None:
@@ -191,7 +195,7 @@ class Gathered(Generic[PerPair]):
         self._result: PerPair | None = None
 
     def put(self, pairs: Int64[np.ndarray, " batch"], values: PerPair) -> None:
-        """Take in the values of some pairs, each pair once."""
+        """Store the values of some pairs, each pair once."""
         if self._result is None:
             self._result = type(values)(
                 *(part.new_empty(self._pairs, *part.shape[1:]) for part in _tensors(values))

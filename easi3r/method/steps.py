@@ -1,4 +1,4 @@
-"""The steps that one clip goes through, each under a clock; `pipeline.py` puts them in order."""
+"""The steps of annotating one clip, each timed; `pipeline.py` puts them in order."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -67,10 +67,10 @@ class StageClock:
 
 @dataclass(frozen=True)
 class ClipSteps:
-    """One clip on its way through the steps, and what all of them need.
+    """One clip and what its steps share: frames, network, settings, pair graph, features.
 
-    Flow and matches are found when first asked for: the attention cue does without matches, and
-    without flow where the alignment gives it no weight.
+    Flow and matches are computed on first use: the attention cue needs no matches, and no flow
+    where the alignment gives it no weight.
     """
 
     frames: Frames
@@ -107,7 +107,7 @@ class ClipSteps:
         )
 
     def first_attention(self) -> AttentionStatistics:
-        """Attention statistics of pass 1, all that Easi3R needs of it."""
+        """Attention statistics of pass 1, without predictions: all that Easi3R needs."""
         with inference(self.settings), self.clock.stage("pass 1"):
             return attention_pass(self.network, self.features, self.graph, self.settings.execution)
 
@@ -117,7 +117,7 @@ class ClipSteps:
             return full_pass(self.network, self.features, self.graph, self.settings.execution)
 
     def second_pass(self, steering: DynamicMasks, first: FirstPass | None = None) -> PassResult:
-        """Pass 2, re-weighted by what moves; `first` gives the pairs in which nothing does."""
+        """Pass 2, re-weighted by masks of what moves; unaffected pairs are reused from `first`."""
         with inference(self.settings), self.clock.stage("pass 2"):
             network, features, graph = self.network, self.features, self.graph
             execution, moving = self.settings.execution, steering.mask
@@ -129,11 +129,11 @@ class ClipSteps:
         masks: DynamicMasks | None = None,
         earlier: Reconstruction | None = None,
     ) -> Reconstruction:
-        """Align a pass.
+        """Cameras and depths of a pass, by global alignment.
 
         Args:
-            masks: flow on what moves takes no part. None: nothing is known to move.
-            earlier: of the first pass, to start from.
+            masks: pixels whose flow is left out of the alignment; None uses all flow.
+            earlier: reconstruction of the first pass, as initial state.
         """
         settings, flow = self.settings.alignment, None
         if settings.flow_weight:
@@ -145,7 +145,7 @@ class ClipSteps:
             return align(self.graph, result.prediction, settings, self.known, flow, earlier)
 
     def attention_masks(self, statistics: AttentionStatistics) -> DynamicMasks:
-        """What moves, as Easi3R reads it (docs/method.md §4)."""
+        """Motion segmentation from attention (docs/method.md §4)."""
         with self.clock.stage("segmentation"):
             return segment(statistics, self.clusters, *self.frames.images.shape[1:3])
 
@@ -164,22 +164,22 @@ class ClipSteps:
 
 @dataclass(frozen=True)
 class PassMotion:
-    """What moves in one pass of a clip, as any cue sees it.
+    """Motion segmentation of one pass of a clip, by any cue.
 
     Attributes:
-        found: the pass's own reconstruction, which flow and matches are compared with.
+        reconstruction: of this pass alone, which flow and matches are compared with.
     """
 
     clip: ClipSteps
     result: PassResult
-    found: Reconstruction
+    reconstruction: Reconstruction
 
     def masks(self) -> DynamicMasks:
-        """By the cue that the settings choose."""
+        """Masks by the cue that the settings choose."""
         return self.masks_of(self.clip.settings.motion.cue or "attention")
 
     def masks_of(self, cue: Cue) -> DynamicMasks:
-        """By a cue."""
+        """Masks by one cue."""
         match cue:
             case "attention":
                 return self.clip.attention_masks(self.result.statistics)
@@ -193,12 +193,12 @@ class PassMotion:
 
     @cached_property
     def flow_evidence(self) -> FlowEvidence:
-        """What flow says."""
-        return flow_evidence(self.clip.frames.images, self.clip.flow, self.found)
+        """Residuals of optical flow against the reconstruction."""
+        return flow_evidence(self.clip.frames.images, self.clip.flow, self.reconstruction)
 
     @cached_property
     def evidence(self) -> MotionEvidence:
-        """What attention and flow say."""
+        """Inputs of the combined cue: attention, flow residuals, superpixels."""
         clip = self.clip
         attention = smooth_over_clusters(dynamic_map(self.result.statistics), clip.clusters)
         patches = superpixels(clip.frames.images)
@@ -207,13 +207,13 @@ class PassMotion:
         )
 
     def _match_score(self) -> MotionScore:
-        residual = match_residual(self.clip.matches, self.clip.graph.edges, self.found)
+        residual = match_residual(self.clip.matches, self.clip.graph.edges, self.reconstruction)
         return match_score(residual, *self.clip.frames.images.shape[1:3])
 
-    def _timed(self, judge: Callable[[], MotionScore]) -> DynamicMasks:
-        """A judgement under the clock, on the network's device."""
+    def _timed(self, compute: Callable[[], MotionScore]) -> DynamicMasks:
+        """Masks from a cue's score, timed and moved to the network's device."""
         with self.clip.clock.stage("motion"):
-            found = judge()
+            motion = compute()
         device = self.clip.features.tokens.device
-        score, mask = (torch.from_numpy(part).to(device) for part in (found.score, found.mask))
-        return DynamicMasks(score, mask, found.threshold)
+        score, mask = (torch.from_numpy(part).to(device) for part in (motion.score, motion.mask))
+        return DynamicMasks(score, mask, motion.threshold)

@@ -71,7 +71,7 @@ class StaticKeyAttention:
 
 @dataclass(frozen=True)
 class AttentionScores:
-    """What decides the weights of one attention layer: its rotated queries and keys."""
+    """Rotated queries and keys of one attention layer, from which its weights follow."""
 
     queries: Float[Tensor, "pairs heads queries channels"]
     keys: Float[Tensor, "pairs heads keys channels"]
@@ -146,7 +146,7 @@ class CrossAttention(nn.Module):
         y: Float[Tensor, "pairs keys channels"],
         kernel: AttentionKernel,
     ) -> Float[Tensor, "pairs queries channels"]:
-        """What the queries of `scores` read from `y`."""
+        """Result of the attention: values of `y`, weighted by `scores`."""
         values = split_heads(self.projv(y), self.heads)
         return self.proj(join_heads(kernel(scores.queries, scores.keys, values)))
 
@@ -154,7 +154,7 @@ class CrossAttention(nn.Module):
 def split_heads(
     x: Float[Tensor, "batch tokens channels"], heads: int
 ) -> Float[Tensor, "batch {heads} tokens head_channels"]:
-    """Channels are head-major."""
+    """Split channels, which are head-major, into heads."""
     return x.unflatten(-1, (heads, -1)).transpose(1, 2)
 
 

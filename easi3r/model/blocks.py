@@ -86,7 +86,7 @@ class DecoderBlock(nn.Module):
         rotation: Rotation,
         kernel: AttentionKernel,
     ) -> "BlockInProgress":
-        """Runs as far as the cross-attention's scores; `kernel` is that of the cross-attention."""
+        """Forward pass up to the cross-attention's scores; `kernel` is that of cross-attention."""
         x = x + self.attn(self.norm1(x), rotation)
         y = self.norm_y(y)
         return BlockInProgress(
@@ -120,7 +120,7 @@ class BlockInProgress:
 
 @dataclass(frozen=True)
 class DecoderLayer:
-    """One layer of both decoders; `streams` is computed when first asked for.
+    """One layer of both decoders; `streams` is computed on first use.
 
     Attributes:
         decoder_1: queries of image 1, keys of image 2.

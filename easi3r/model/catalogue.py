@@ -45,7 +45,7 @@ PUBLISHED_WEIGHTS = (  # docs/method.md §1
 
 
 def defaults_of(config: ModelConfig) -> WeightDefaults:
-    """The recommendation for weights that bring none of their own.
+    """Default settings for weights that recommend none of their own.
 
     bfloat16 at the published size, where half the time and memory count
     (docs/decisions/011-precision-and-batching.md).
@@ -55,7 +55,7 @@ def defaults_of(config: ModelConfig) -> WeightDefaults:
 
 
 def licence_of(name: str) -> str:
-    """The licence of weights that do not tell it.
+    """Licence of weights whose files name none.
 
     It is the published one for every repository of the publishers and for whatever carries a
     published method's name: such files are copies of theirs or derived from them.

@@ -1,4 +1,4 @@
-"""Weights in, network out: every released layout, strictly checked (docs/method.md §1)."""
+"""Loading and saving checkpoints of every released layout, strictly checked (docs/method.md §1)."""
 
 import argparse
 import json
@@ -53,14 +53,14 @@ class LoadedModel:
 
     @property
     def defaults(self) -> WeightDefaults:
-        """What is recommended, for the device it is on."""
+        """Recommended settings, for the device the network is on."""
         return defaults_on(self.device, self.recommended)
 
     def on(self, device: torch.device, precision: Precision | None) -> "LoadedModel":
         """The model on a device, rounded to a precision.
 
         Args:
-            precision: None: as recommended there.
+            precision: None takes the recommendation for that device.
 
         Raises:
             SettingsError: float32 of a network that has been rounded to less.
@@ -71,21 +71,21 @@ class LoadedModel:
 
 
 def load_checkpoint(location: str, sha256: str | None = None) -> LoadedModel:
-    """The network at a location.
+    """Load the checkpoint at a location.
 
     Args:
         location: the name of embedded weights (`nano`); the path or fsspec URL of a `.pth` as
             released, of a `.safetensors` with its config beside it, or of a folder with
             `config.json` and `model.safetensors`; or a Hugging Face repository id. What is remote
             is downloaded once, to `EASI3R_CACHE` (repositories: to `HF_HOME`).
-        sha256: what the weight file's SHA-256 must be, hex.
+        sha256: expected SHA-256 of the weight file, hex; None accepts any.
 
     Raises:
         CheckpointError: nothing there, unreadable, of another hash, architecture or shape.
         StorageUnavailableError: the network or the server failed; try again.
     """
     with local_files(location) as files:
-        actual = checked_sha256(location, files, sha256)
+        digest = checked_sha256(location, files, sha256)
         recommended = None
         if files.config is None:
             config, licence, state = _read_pickle(location, files)
@@ -95,7 +95,7 @@ def load_checkpoint(location: str, sha256: str | None = None) -> LoadedModel:
             recommended = _read_defaults(location, files.weights)
     network = _build(location, config, state)
     recommended = recommended or defaults_of(config)
-    return LoadedModel(network, config, files.name, actual, licence, recommended)
+    return LoadedModel(network, config, files.name, digest, licence, recommended)
 
 
 def save_checkpoint(
@@ -122,7 +122,7 @@ def read_config(location: str, name: str, path: Path) -> tuple[ModelConfig, str]
 
     Args:
         location: what an error is about.
-        name: of the weights; it tells the licence where the JSON does not.
+        name: of the weights; decides the licence where the JSON names none.
         path: of the JSON file.
 
     Raises:

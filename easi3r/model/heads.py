@@ -112,7 +112,7 @@ class DensePrediction(nn.Module):
     def finest(
         self, tokens: Float[Tensor, "frames _ rows columns"]
     ) -> Float[Tensor, "frames channels fine_rows fine_columns"]:
-        """What the finest level adds to the coarser: a fifth of the head's operations."""
+        """Skip connection of the finest level: a fifth of the head's operations."""
         return self.scratch.finest_skip(self.act_postprocess[0](tokens))
 
     def forward(
@@ -151,7 +151,7 @@ class Fusion(nn.Module):
     def finest_skip(
         self, level: Float[Tensor, "frames _ rows columns"]
     ) -> Float[Tensor, "frames channels rows columns"]:
-        """What the last step adds to what it gets from the coarser levels."""
+        """Skip connection of the last step, added to the coarser levels."""
         return self.refinenet1.resConfUnit1(self.layer1_rn(level))
 
     def forward(
@@ -213,7 +213,7 @@ class ResidualUnit(nn.Module):
 
 
 def images_at_once(height: int, width: int) -> int:
-    """Images of so many pixels that a DPT head takes at once."""
+    """Number of images of this size that a DPT head processes at once."""
     return max(1, PIXELS_AT_ONCE // (height * width))
 
 

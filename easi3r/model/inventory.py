@@ -1,7 +1,7 @@
-"""Which weights have a name, and which of them are on this machine.
+"""Named weights, and which of them are on this machine.
 
-Nothing here goes online, so of a repository this tells what is in the cache, while loading fetches
-a newer revision where the server has one.
+Nothing here goes online: for a repository this lists what is in the cache, while loading fetches a
+newer revision where the server has one.
 """
 
 from enum import StrEnum
@@ -51,7 +51,7 @@ class WeightsFile(BaseModel):
 
 
 class NamedWeights(BaseModel):
-    """Weights that have a name, and what is known of them.
+    """Named weights with their size, licence, source and file.
 
     Attributes:
         name: what `load_checkpoint` and `easi3r annotate --weights` take.
@@ -109,7 +109,7 @@ def list_weights() -> list[NamedWeights]:
 
 
 def named_weights(name: str) -> NamedWeights:
-    """What is known of the weights of a name.
+    """Size, licence, source and file of the weights of a name.
 
     Raises:
         CheckpointError: no weights of that name are known; or as `list_weights`.
@@ -160,7 +160,7 @@ def _published(weights: PublishedWeights) -> NamedWeights:
 
 
 def _at_hand(repository: str) -> tuple[Place, WeightFiles | None]:
-    """In the order in which `load_checkpoint` looks."""
+    """Place and files of a repository's weights, searched in the order of `load_checkpoint`."""
     if Path(repository).exists():
         return Place.FOLDER, files_on_disk(Path(repository))
     files = cached_files(repository)

@@ -85,7 +85,7 @@ def embedded_card(name: str) -> str | None:
 
 
 def cache_folder() -> Path:
-    """Where downloads are kept: `EASI3R_CACHE`, else `easi3r` in the user's cache folder."""
+    """Folder of downloads: `EASI3R_CACHE`, else `easi3r` in the user's cache folder."""
     if chosen := os.environ.get("EASI3R_CACHE"):
         return Path(chosen)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "easi3r"

@@ -140,13 +140,13 @@ class DUSt3R(nn.Module):
     ) -> Iterator[DecoderLayer]:
         """The layers of both decoders, one after the other, for directed pairs of frames.
 
-        Nothing of a layer beyond its attention scores is computed before its `streams` are asked
-        for or the next layer is.
+        A layer is lazy: beyond its attention scores nothing is computed until its `streams` or
+        the next layer are used.
 
         Args:
             edges: (first, second) frame of each pair; decoder 1 reads the first.
-            token_masks: where frames move; re-weights decoder 1's cross-attention
-                (docs/method.md §5). None: nothing is known to move.
+            token_masks: True where a token moves; re-weights decoder 1's cross-attention
+                (docs/method.md §5). None does not re-weight.
         """
         device = features.tokens.device
         frames, frames_of_pair = features.shown_in(edges)
@@ -173,7 +173,7 @@ class DUSt3R(nn.Module):
         edges: Int64[np.ndarray, "pairs 2"],
         layers: Iterable[DecoderLayer],
     ) -> PairPrediction:
-        """Point maps and confidences from the layers that `decode` gave for the same pairs."""
+        """Point maps and confidences from the layers of `decode` for the same pairs."""
         hooks, hooked = self.downstream_head1.hooks, []
         for number, layer in enumerate(layers, start=1):
             hooked += [layer.streams] * hooks.count(number)

@@ -22,7 +22,7 @@ def has_bfloat16(device: torch.device) -> bool:
 
 
 def defaults_on(device: torch.device, recommended: WeightDefaults) -> WeightDefaults:
-    """What weights recommend, on a device: bfloat16 only where that has it."""
+    """Recommended settings on a device: bfloat16 only where the device has it in hardware."""
     if has_bfloat16(device):
         return recommended
     return recommended.model_copy(update={"precision": "float32"})

@@ -1,4 +1,4 @@
-"""What is read from the decoders' layers as they pass by: Easi3R's key means, and matches."""
+"""Recorders of attention during a forward pass: key means (Easi3R) and matches of tokens."""
 
 from collections.abc import Iterable, Iterator
 
@@ -11,7 +11,7 @@ from easi3r.types import TokenMatches
 
 
 class KeyMeansRecorder:
-    """Keeps the key means of the layers that pass by."""
+    """Records the key means of every decoder layer of a forward pass."""
 
     def __init__(self, features: FrameFeatures) -> None:
         self._grid = (features.rows, features.columns)
@@ -26,7 +26,7 @@ class KeyMeansRecorder:
             yield layer
 
     def result(self) -> KeyMeans:
-        """What was recorded, channel = layer * heads + head."""
+        """Key means of all layers, channel = layer * heads + head."""
         return KeyMeans(
             torch.cat(self._decoder_1, dim=-1).unflatten(1, self._grid),
             torch.cat(self._decoder_2, dim=-1).unflatten(1, self._grid),
@@ -34,9 +34,9 @@ class KeyMeansRecorder:
 
 
 class MatchRecorder:
-    """Keeps where decoder 1's attention finds each token of the first image in the second.
+    """Records the match of each token of image 1 in image 2, from decoder 1's attention.
 
-    Builds the queries x keys matrix of the layers that pass by, pair batch by pair batch.
+    Builds the queries x keys matrix of every layer, pair batch by pair batch.
 
     Args:
         features: of the frames.

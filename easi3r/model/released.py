@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 
 def parse_constructor(location: str, text: str) -> dict[str, Any]:
-    """Keywords of a constructor call given as text; values are literals, `inf` among them.
+    """Keywords of a constructor call in text form; values are literals, `inf` among them.
 
     Raises:
         CheckpointError: the text is anything else.
@@ -95,16 +95,16 @@ def _check_modes(location: str, keywords: dict[str, Any]) -> None:
             raise CheckpointError(location, problem, _REMEDY)
     bounds = {"depth_mode": ("exp", -math.inf, math.inf), "conf_mode": ("exp", 1.0, math.inf)}
     for name, expected in bounds.items():
-        given = keywords.get(name, expected)
-        if not _same_mode(given, expected):
-            problem = f"{name}={given!r} is not supported (only {expected!r})"
+        mode = keywords.get(name, expected)
+        if not _same_mode(mode, expected):
+            problem = f"{name}={mode!r} is not supported (only {expected!r})"
             raise CheckpointError(location, problem, _REMEDY)
 
 
-def _same_mode(given: Any, expected: tuple[str, float, float]) -> bool:
+def _same_mode(mode: Any, expected: tuple[str, float, float]) -> bool:
     """JSON writers spell infinity as a number or as a string."""
     try:
-        kind, low, high = given
+        kind, low, high = mode
         return (kind, float(low), float(high)) == expected
     except (TypeError, ValueError):
         return False

@@ -1,11 +1,11 @@
-"""Motion from geometry: optical flow and matches that a rigid scene does not explain.
+"""Motion segmentation from geometry: flow and matches that a rigid scene does not explain.
 
 Beside Easi3R's attention map (`easi3r.attention`), which needs no geometry. `clip_flow` estimates
 flow, `flow_evidence` and `match_residual` compare it and attention's matches with a
 reconstruction, `combined_score` weighs flow and attention.
 """
 
-from easi3r.motion.combination import (
+from easi3r.motion.cues import (
     MotionEvidence,
     MotionScore,
     combined_score,
@@ -18,7 +18,7 @@ from easi3r.motion.combination import (
 from easi3r.motion.flow_evidence import FlowEvidence, flow_evidence
 from easi3r.motion.match_residual import match_residual
 from easi3r.motion.optical_flow import DISFlow, FlowEstimator, clip_flow
-from easi3r.motion.surroundings import superpixels
+from easi3r.motion.pooling import superpixels
 
 __all__ = [
     "DISFlow",

@@ -1,11 +1,11 @@
-"""How far optical flow is from what the scene's own depths and cameras explain.
+"""Flow residual: distance of optical flow from the flow that depths and cameras explain.
 
 MonST3R (arXiv 2410.03825, section 4.2) compares the flow with that of the estimated depth. Depths
 of a small network are off by tens of percent, and a depth in error is not a motion, so here any
 depth within a factor explains a flow: the distance is that to a piece of the epipolar line.
 
-On a plain surface flow is a guess, and a guess that disagrees proves nothing. So the images are
-asked too: whether the place that the scene explains looks any worse than the one flow found.
+On a surface without texture flow is arbitrary, and disagreement proves nothing. So a photometric
+residual is compared too: whether the explained position looks any worse than the flow's target.
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ NOISE_SHARE = 0.05
 NEAREST = 1e-3
 """A point nearer to a camera than this share of the median depth projects nowhere useful."""
 
-MOST = 50.0
+LARGEST_RESIDUAL = 50.0
 """Residuals end here, in units of the expected error: beyond it all are alike."""
 
 
@@ -41,26 +41,26 @@ GREY_NOISE = 4.0
 
 @dataclass(frozen=True)
 class FlowEvidence:
-    """What the flows of each pixel say: medians over the pairs in which it is consistent.
+    """Motion evidence of each pixel: medians over the pairs in which its flow is consistent.
 
-    Over all pairs where it is consistent in none: fast movers are, and what leaves the image.
+    Over all pairs where it is consistent in none, as with fast movers and what leaves the image.
 
     Attributes:
         residual: distance from what any depth within `DEPTH_FACTOR` explains, in units of the
-            flow's expected error, 0..`MOST`.
+            flow's expected error, 0..`LARGEST_RESIDUAL`.
         strict_residual: the same with the estimated depth alone.
         loose_residual: the same with any depth within `LOOSE_FACTOR`.
-        worse_look: by how much the explained place looks less like the pixel than the place that
-            flow found, in units of `GREY_NOISE`, 0..`MOST`.
-        loose_look: the same of the place that `loose_residual` takes.
+        photometric_residual: by how much the position that `residual` takes looks less like the
+            pixel than the flow's target does, in units of `GREY_NOISE`, 0..`LARGEST_RESIDUAL`.
+        loose_photometric_residual: the same for the position that `loose_residual` takes.
         seen: share of the pairs that start at the frame in which the pixel is consistent.
     """
 
     residual: Float32[np.ndarray, "frames height width"]
     strict_residual: Float32[np.ndarray, "frames height width"]
     loose_residual: Float32[np.ndarray, "frames height width"]
-    worse_look: Float32[np.ndarray, "frames height width"]
-    loose_look: Float32[np.ndarray, "frames height width"]
+    photometric_residual: Float32[np.ndarray, "frames height width"]
+    loose_photometric_residual: Float32[np.ndarray, "frames height width"]
     seen: Float32[np.ndarray, "frames height width"]
 
 
@@ -69,13 +69,13 @@ def flow_evidence(
     flow: OpticalFlow,
     reconstruction: Reconstruction,
 ) -> FlowEvidence:
-    """Compare the flows with a reconstruction of the same frames.
+    """Compare optical flow with a reconstruction of the same frames.
 
-    A frame from which no flow starts has nothing seen, and no residual.
+    In a frame from which no flow starts, `seen` and all residuals are 0.
     """
     shape = reconstruction.depth.shape
-    found, seen = np.zeros((5, *shape), np.float32), np.zeros(shape, np.float32)
-    grey = _even_grey(images)
+    maps, seen = np.zeros((5, *shape), np.float32), np.zeros(shape, np.float32)
+    grey = _equal_brightness(images)
     for frame in range(len(seen)):
         numbers = np.flatnonzero(flow.edges[:, 0] == frame)
         if not len(numbers):
@@ -86,31 +86,33 @@ def flow_evidence(
         ]
         consistent = flow.consistent[numbers]
         used = consistent | ~consistent.any(axis=0)
-        found[:, frame] = [_median_where(used, values) for values in np.stack(compared, axis=1)]
+        maps[:, frame] = [_median_where(used, values) for values in np.stack(compared, axis=1)]
         seen[frame] = consistent.mean(axis=0)
-    residual, strict, loose, look, loose_look = found
-    return FlowEvidence(residual, strict, loose, look, loose_look, seen)
+    residual, strict, loose, photometric, loose_photometric = maps
+    return FlowEvidence(residual, strict, loose, photometric, loose_photometric, seen)
 
 
 def _compare(
     grey: Float32[np.ndarray, "frames height width"],
     flow: Float32[np.ndarray, "height width 2"],
-    found: Reconstruction,
+    reconstruction: Reconstruction,
     first: int,
     second: int,
 ) -> Float64[np.ndarray, "5 height width"]:
-    """Of each pixel in one pair: residual, strict and loose residual, worse look and loose look."""
-    depth = found.depth[first].astype(np.float64)
+    """The five residuals of each pixel in one pair, in the order of `FlowEvidence`."""
+    depth = reconstruction.depth[first].astype(np.float64)
     shape = depth.shape
     ends = pixel_grid(*shape) + flow
-    to_second = invert_rigid(found.camera_to_world[second]) @ found.camera_to_world[first]
-    points = backproject(depth, found.intrinsics[first]).reshape(-1, 3)
-    nearest = NEAREST * float(np.median(found.depth[second]))
+    to_second = (
+        invert_rigid(reconstruction.camera_to_world[second]) @ reconstruction.camera_to_world[first]
+    )
+    points = backproject(depth, reconstruction.intrinsics[first]).reshape(-1, 3)
+    nearest = NEAREST * float(np.median(reconstruction.depth[second]))
 
     def landing(factor: float) -> np.ndarray:
         seen = transform_points(to_second, points * factor)
         seen[:, 2] = np.maximum(seen[:, 2], nearest)
-        return project(seen, found.intrinsics[second]).reshape(*shape, 2)
+        return project(seen, reconstruction.intrinsics[second]).reshape(*shape, 2)
 
     explained, loosely = (
         _nearest_between(landing(1 / factor), landing(factor), ends)
@@ -119,9 +121,12 @@ def _compare(
     expected = NOISE_PX + NOISE_SHARE * np.linalg.norm(flow, axis=-1)
     places = (explained, landing(1.0), loosely)
     off = [np.linalg.norm(ends - place, axis=-1) / expected for place in places]
-    by_flow = _look(grey[first], grey[second], ends)
-    looks = [_look(grey[first], grey[second], place) - by_flow for place in (explained, loosely)]
-    return np.stack([*off, *np.maximum(looks, 0) / GREY_NOISE])
+    by_flow = _photometric_difference(grey[first], grey[second], ends)
+    photometric = [
+        _photometric_difference(grey[first], grey[second], place) - by_flow
+        for place in (explained, loosely)
+    ]
+    return np.stack([*off, *np.maximum(photometric, 0) / GREY_NOISE])
 
 
 def _nearest_between(
@@ -136,7 +141,7 @@ def _nearest_between(
     return begin + np.clip(share, 0, 1)[..., None] * along
 
 
-def _even_grey(
+def _equal_brightness(
     images: UInt8[np.ndarray, "frames height width 3"],
 ) -> Float32[np.ndarray, "frames height width"]:
     """Brightness, each frame at the median brightness of the clip: exposure is no motion."""
@@ -145,7 +150,7 @@ def _even_grey(
     return (grey * (np.median(grey) / np.maximum(medians, 1))).astype(np.float32)
 
 
-def _look(
+def _photometric_difference(
     here: Float32[np.ndarray, "height width"],
     there: Float32[np.ndarray, "height width"],
     place: Float64[np.ndarray, "height width 2"],
@@ -158,6 +163,6 @@ def _look(
 def _median_where(
     used: Bool[np.ndarray, "flows height width"], values: Float64[np.ndarray, "flows height width"]
 ) -> Float32[np.ndarray, "height width"]:
-    """Median over the flows in use, of which each pixel has one at least; at most `MOST`."""
+    """Median over the flows in use, of which each pixel has at least one; clipped."""
     median = np.nanmedian(np.where(used, values, np.nan), axis=0)
-    return np.minimum(median, MOST).astype(np.float32)
+    return np.minimum(median, LARGEST_RESIDUAL).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Optical flow of a clip: an estimator's protocol, OpenCV's DIS flow, and flows chained in time.
+"""Optical flow of a clip: estimator protocol, OpenCV's DIS flow, and flows chained over time.
 
 Far apart, frames differ by more than a dense search can bridge. So each search begins where the
 flow over the frames in between already leads (on rendered clips of 96 pixels, nine frames apart,
@@ -17,12 +17,12 @@ from easi3r.types import OpticalFlow
 
 CONSISTENT_PX = 0.5
 CONSISTENT_SHARE = 0.05
-"""There and back again must end within `CONSISTENT_PX` plus this share of the way."""
+"""Forward-backward check: the error allowed is `CONSISTENT_PX` plus this share of the flow."""
 
 
 @runtime_checkable
 class FlowEstimator(Protocol):
-    """Anything that says where each pixel of image a is in image b."""
+    """An optical flow method: where each pixel of image a is in image b."""
 
     def __call__(
         self,
@@ -33,7 +33,7 @@ class FlowEstimator(Protocol):
         """Flow in pixels, (x, y): pixel p of a is at p + flow[p] in b.
 
         Args:
-            guess: about what the flow may be; zeros where nothing is known.
+            guess: initial flow, in pixels; zeros where nothing is known.
         """
         ...
 
@@ -44,7 +44,7 @@ class DISFlow:
 
     Attributes:
         min_side_px: smaller images are enlarged to it before the search, whose coarsest level
-            finds nothing in them.
+            has too few pixels of them.
     """
 
     min_side_px: int = 192
@@ -74,7 +74,7 @@ def clip_flow(
     edges: Int64[np.ndarray, "flows 2"],
     estimator: FlowEstimator,
 ) -> OpticalFlow:
-    """The flow of every directed pair, chained over the frames in between.
+    """Optical flow of every directed pair of frames, chained over the frames in between.
 
     Args:
         edges: (from, to); a pair without its opposite has that estimated too, to compare.
@@ -88,14 +88,14 @@ def clip_flow(
         for b in (a - 1, a + 1)
         if b in numbers
     }
-    found = dict(links)
+    flows = dict(links)
     for first in numbers:
         for step in (1, -1):
             reach = max([(b - a) * step for a, b in wanted if a == first], default=0)
-            found |= _chain(images, first, step, reach, estimator, links)
+            flows |= _chain(images, first, step, reach, estimator, links)
     pairs = [(int(a), int(b)) for a, b in edges]
-    consistent = [_consistent(found[a, b], found[b, a]) for a, b in pairs]
-    return OpticalFlow(edges, np.stack([found[pair] for pair in pairs]), np.stack(consistent))
+    consistent = [_consistent(flows[a, b], flows[b, a]) for a, b in pairs]
+    return OpticalFlow(edges, np.stack([flows[pair] for pair in pairs]), np.stack(consistent))
 
 
 def _chain(
@@ -136,7 +136,7 @@ def sampled(
 def _consistent(
     there: Float32[np.ndarray, "height width 2"], back: Float32[np.ndarray, "height width 2"]
 ) -> Bool[np.ndarray, "height width"]:
-    """Where the way there stays inside the image, and the way back leads home."""
+    """Forward-backward consistency: the target is inside the image and flows back to the start."""
     height, width = there.shape[:2]
     landing = pixel_grid(height, width).astype(np.float32) + there
     inside = ((landing >= 0) & (landing <= (width - 1, height - 1))).all(axis=-1)

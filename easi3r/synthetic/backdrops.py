@@ -1,4 +1,4 @@
-"""What never moves: rooms with columns and steps, open ground with distant structures."""
+"""Static parts of scenes: rooms with columns and steps, open ground with distant structures."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ _CLEARANCE = 0.35  # metres between the camera's path and a structure
 
 @dataclass(frozen=True)
 class Backdrop:
-    """The unmoving part of a scene.
+    """The static part of a scene.
 
     Attributes:
         standpoint: where the camera starts.

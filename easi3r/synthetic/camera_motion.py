@@ -1,4 +1,4 @@
-"""Camera paths."""
+"""Camera trajectories: static, panning, wandering, orbiting, following, with hand shake."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -67,7 +67,7 @@ def draw_camera(
     standpoint: Standpoint,
     times: Float64[np.ndarray, " times"],
 ) -> CameraPath:
-    """A camera of one of the kinds, which stays inside the room at the given times."""
+    """A camera of one of the kinds, which stays inside the room at all `times`."""
     kind = settings.kinds[int(rng.integers(len(settings.kinds)))]
     shaken = rng.random() < settings.shake_probability
     strength = rng.uniform(*settings.shake) if shaken else 0.0
@@ -83,7 +83,7 @@ def draw_camera(
 
 @dataclass(frozen=True)
 class _View:
-    """What the kinds build on."""
+    """Standpoint, speed and shake that all kinds of camera build on."""
 
     standpoint: Standpoint
     speed: float

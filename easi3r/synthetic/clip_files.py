@@ -1,4 +1,4 @@
-"""A clip as a playable mp4 with its truth beside it."""
+"""Writing and reading a clip: a playable mp4 with its ground truth beside it."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -24,7 +24,7 @@ def write_clip(clip: RenderedClip, folder: Path, name: str, crf: int = 8) -> Pat
     rate = Fraction(1 / step).limit_denominator(1001)
     with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
         # With several threads, x264's macroblock tree or its own conversion of colours, the bits
-        # would change from run to run, and with them what is found in the clip.
+        # would change from run to run, and with them the annotation of the clip.
         options = {"crf": str(crf), "threads": "1", "mbtree": "0"}
         stream = container.add_stream("libx264", rate=rate, options=options)
         stream.height, stream.width = clip.images.shape[1:3]
@@ -33,8 +33,8 @@ def write_clip(clip: RenderedClip, folder: Path, name: str, crf: int = 8) -> Pat
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             container.mux(stream.encode(frame.reformat(format=stream.pix_fmt)))
         container.mux(stream.encode(None))
-    kept = {key: value for key, value in vars(clip).items() if key not in ("images", "point_map")}
-    np.savez_compressed(path.with_suffix(".npz"), **kept)
+    arrays = {key: value for key, value in vars(clip).items() if key not in ("images", "point_map")}
+    np.savez_compressed(path.with_suffix(".npz"), **arrays)
     return path
 
 
@@ -51,6 +51,6 @@ def read_truth(path: Path) -> RenderedClip:
     with av.open(str(movie)) as container:
         images = np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
     with np.load(truth) as arrays:
-        kept = dict(arrays)
-    point_map = back_project(kept["depth"], kept["intrinsics"][0], kept["camera_to_world"])
-    return RenderedClip(images=images, point_map=point_map, **kept)
+        fields = dict(arrays)
+    point_map = back_project(fields["depth"], fields["intrinsics"][0], fields["camera_to_world"])
+    return RenderedClip(images=images, point_map=point_map, **fields)

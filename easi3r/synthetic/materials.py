@@ -1,4 +1,4 @@
-"""Looks of surfaces."""
+"""Materials of surfaces: colours, textures, highlights."""
 
 from dataclasses import dataclass
 

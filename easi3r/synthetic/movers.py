@@ -1,4 +1,4 @@
-"""How objects move and where they stand.
+"""Placement and motion of objects.
 
 Every object is drawn with a motion and with a clear path for it; one that is not to move is then
 frozen. So movers and static objects differ in nothing else: not in shapes, sizes, materials or
@@ -35,7 +35,7 @@ _CORNERS = np.array([[x, y, z, 1.0] for x in (-1, 1) for y in (-1, 1) for z in (
 
 @dataclass(frozen=True)
 class Stage:
-    """What objects must be seen from and stay clear of.
+    """Camera path and backdrop that objects are placed in view of, and clear of.
 
     Attributes:
         times: at which paths are checked.
@@ -58,7 +58,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Sphere:
-    """What bounds an object, in its own axes."""
+    """Bounding sphere of an object, in its own axes."""
 
     centre: Float64[np.ndarray, "3"]
     radius: float
@@ -128,7 +128,7 @@ def place_object(
         subject: a point to ride on; None chooses a place and a path.
 
     Returns:
-        None where no place was found.
+        None where there is no such place.
     """
     pieces, walks = _animated(rng, pieces)
     for _ in range(_TRIES):

@@ -1,4 +1,4 @@
-"""Motions as functions of time: a scene can be looked at in any instant, shutter times included."""
+"""Motions as functions of time, so that a scene can be rendered at any instant."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

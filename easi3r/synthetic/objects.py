@@ -1,4 +1,4 @@
-"""Kinds of object, in axes of their own: the base at the origin, y down, so they fill y <= 0.
+"""Kinds of objects, in axes of their own: the base at the origin, y down, so they fill y <= 0.
 
 Every kind is built of the shapes of one vocabulary, whatever part they play: a leg may be a cone.
 """

@@ -71,8 +71,8 @@ def render(scene: Scene, device: str | torch.device = "cpu") -> RenderedClip:
         hits = trace(scene, part.reshape(-1), device)
         light = shade(scene, hits).reshape(*part.shape, height, width, 3).mean(dim=1)
         images.append(develop(light, scene.sensor, scene.times[start : start + frames], noise))
-        for kept, every in ((depths, hits.depth), (surfaces, hits.surface)):
-            kept.append(every.reshape(*part.shape, height, width)[:, middle].cpu().numpy())
+        for gathered, every in ((depths, hits.depth), (surfaces, hits.surface)):
+            gathered.append(every.reshape(*part.shape, height, width)[:, middle].cpu().numpy())
     return _with_truth(
         scene, np.concatenate(images), np.concatenate(depths), np.concatenate(surfaces)
     )

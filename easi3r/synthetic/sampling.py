@@ -1,4 +1,4 @@
-"""How a scene is drawn from a seed."""
+"""Sampling of a scene from a seed."""
 
 import numpy as np
 import torch

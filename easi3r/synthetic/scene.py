@@ -1,4 +1,4 @@
-"""What a scene is."""
+"""Scenes: solids, light, camera, and the times of frames."""
 
 from dataclasses import dataclass, replace
 
@@ -35,7 +35,7 @@ class Solid:
 
     @property
     def moving(self) -> bool:
-        """It moves in every frame (see `easi3r.synthetic.objects`); else its pose is constant."""
+        """Whether it moves, in every frame then; else its pose is constant."""
         return not all(isinstance(link, Fixed) for link in self.motion)
 
     def to_room(self, times: Float64[np.ndarray, " times"]) -> Float64[np.ndarray, "times 4 4"]:
@@ -43,7 +43,7 @@ class Solid:
         return chain(self.motion, times)
 
     def frozen(self, time: float) -> "Solid":
-        """As it is at one instant, for good."""
+        """The same solid, static, in its pose of one instant."""
         return replace(self, motion=(Fixed(self.to_room(np.array([time]))[0]),))
 
 
@@ -92,7 +92,7 @@ class Scene:
         return self.camera.at(self.times)
 
     def select(self, frames: list[int]) -> "Scene":
-        """The same scene at some of its frames, in the order given."""
+        """The same scene at some of its frames, in the order of `frames`."""
         return replace(self, times=self.times[frames])
 
     def freeze(self) -> "Scene":

@@ -82,20 +82,20 @@ class CameraSettings(_Group):
 
 
 class MoverSettings(_Group):
-    """What moves. Movers and static objects come from one distribution of everything else.
+    """Moving objects. Movers and static objects come from one distribution of everything else.
 
     Attributes:
         static_scene_probability: that nothing moves.
         probability: that an object of another scene moves.
-        visible: if given, so many objects move, whatever the two above say, each of them in view
-            for most of the clip; scenes are redrawn until that is so.
+        visible: number of objects that move, each of them in view for most of the clip; scenes
+            are redrawn until that is so. Overrides the two above; None leaves it to them.
         speed: metres a second, nominal: paths wander, and outdoors large things far away are
             faster. A solid moves in every frame or in none, and none moves "a little": over 1668
             moving solids of default settings the fastest point of each averages 0.14 m/s at
             least, 0.36 m/s at the 5th percentile, 0.94 m/s at the median.
         look_alikes: probability that an object, moving or not, has a static twin: another of the
             same shapes, sizes and materials. It is placed in view of the first frame; a mover's
-            has always a place and, if `visible` is given, is in view as the mover is.
+            has always a place and, with `visible`, is in view as the mover is.
     """
 
     static_scene_probability: Share = 0.25

@@ -37,7 +37,7 @@ class Sensor:
     def instants_of(
         self, times: Float64[np.ndarray, " frames"]
     ) -> Float64[np.ndarray, "frames instants"]:
-        """When each exposure looks at the scene; its middle instant is the frame's time."""
+        """Instants that each exposure averages; the middle one is the frame's time."""
         steps = (np.arange(self.instants) - self.instants // 2) / self.instants
         return times[:, None] + self.shutter_seconds * steps
 

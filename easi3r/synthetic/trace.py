@@ -42,7 +42,7 @@ class Hits:
 
 
 @dataclass(frozen=True)
-class _Found:
+class _ShapeHits:
     """Rays of which one shape is the first hit so far; `place` is solid x instants + instant."""
 
     shape: Shape
@@ -60,14 +60,14 @@ def trace(scene: Scene, times: Float64[np.ndarray, " instants"], device: torch.d
     depth, surface = _meet_room(scene, origin.T.repeat_interleave(pixels, dim=1), direction)
     solids = scene.structures + scene.solids
     to_room = np.stack([s.to_room(times) for s in solids]) if solids else np.zeros((0, 1, 4, 4))
-    found = []
+    hits_by_shape = []
     for shape in sorted({solid.shape for solid in solids}):
         members = np.flatnonzero([solid.shape is shape for solid in solids])
         half_sizes = np.stack([solids[k].half_size for k in members])
-        found += _meet_shape(
+        hits_by_shape += _meet_shape(
             scene, shape, members, pose, to_room[members], half_sizes, depth, surface
         )
-    return _describe(scene, pose, to_room, origin, direction, depth, surface, found)
+    return _describe(scene, pose, to_room, origin, direction, depth, surface, hits_by_shape)
 
 
 def _directions(scene: Scene, pose: np.ndarray, device: torch.device) -> Tensor:
@@ -107,7 +107,7 @@ def _meet_shape(
     half_sizes: np.ndarray,
     depth: Tensor,
     surface: Tensor,
-) -> list[_Found]:
+) -> list[_ShapeHits]:
     """Brings `depth` and `surface` up to date with all solids of one shape."""
     device = depth.device
     height, width = scene.settings.height, scene.settings.width
@@ -138,11 +138,11 @@ def _meet_shape(
     ray, reach = ray[closer], reach[closer]
     depth.scatter_reduce_(0, ray, reach, "amin")
     first_hit = (reach == depth[ray]).nonzero()[:, 0]
-    kept = closer[first_hit]
+    nearest = closer[first_hit]
     ray, reach = ray[first_hit], reach[first_hit]
-    place = place[step[kept]]
+    place = place[step[nearest]]
     surface[ray] = ROOM_FACES + place // instants
-    return [_Found(shape, ray, place, start[:, kept] + along[:, kept] * reach)]
+    return [_ShapeHits(shape, ray, place, start[:, nearest] + along[:, nearest] * reach)]
 
 
 def _windows(scene: Scene, unit_to_camera: np.ndarray) -> np.ndarray:
@@ -180,7 +180,7 @@ def _describe(
     direction: Tensor,
     depth: Tensor,
     surface: Tensor,
-    found: list[_Found],
+    hits_by_shape: list[_ShapeHits],
 ) -> Hits:
     """Points and normals at the hits; a shape keeps only the rays no later shape took from it."""
     pixels = scene.settings.height * scene.settings.width
@@ -198,9 +198,9 @@ def _describe(
     factor = torch.from_numpy(np.cbrt(np.linalg.det(linear))).float().to(depth.device)
     sizes = np.stack([s.half_size for s in solids]) if solids else np.zeros((0, 3))
     half_sizes = torch.from_numpy(sizes).float().to(depth.device)
-    for hits in found:
-        kept = (surface[hits.ray] == ROOM_FACES + hits.place // instants).nonzero()[:, 0]
-        ray, place, point = hits.ray[kept], hits.place[kept], hits.point[:, kept]
+    for hits in hits_by_shape:
+        nearest = (surface[hits.ray] == ROOM_FACES + hits.place // instants).nonzero()[:, 0]
+        ray, place, point = hits.ray[nearest], hits.place[nearest], hits.point[:, nearest]
         size = half_sizes[place // instants].T
         outward = unit(normals(hits.shape, point) / size)
         local[:, ray] = point * size

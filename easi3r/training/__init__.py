@@ -4,10 +4,9 @@
 `export` writes what `easi3r.model.load_checkpoint` reads.
 """
 
-from easi3r.training.checkpoint_export import export
 from easi3r.training.curves import draw
 from easi3r.training.trainer import Trainer
-from easi3r.training.training_run import run
+from easi3r.training.training_run import export, run
 from easi3r.training.training_settings import NANO, LossWeights, TrainingSettings
 from easi3r.training.validation import Figures, HeldOut, validate
 

@@ -1,4 +1,4 @@
-"""Batches of rendered scenes with what the losses compare against."""
+"""Training batches: rendered scenes with the ground truth that the losses need."""
 
 from dataclasses import dataclass, fields
 from itertools import permutations

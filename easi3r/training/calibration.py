@@ -1,8 +1,8 @@
-"""How much each piece of evidence says about motion, fitted on scenes that training may see.
+"""Calibration of the combined motion cue: a logistic model fitted on scenes that training may see.
 
-`python -m easi3r.training.calibration --weights W.safetensors` writes what it finds into the
-weights' own file, so that their hash covers it. The benchmark's clips (other seeds, textures and
-shapes) take no part.
+`python -m easi3r.training.calibration W.safetensors` writes the calibration into the weights' own
+file, so that their hash covers it. The benchmark's clips (other seeds, textures and shapes) are
+not used.
 """
 
 import time
@@ -18,9 +18,6 @@ import numpy as np
 import torch
 import typer
 from jaxtyping import Bool, Float32
-from scipy.special import expit
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
 
 from easi3r.config import MotionCalibration, Settings, WeightDefaults
 from easi3r.evaluation.benchmark import read_frames, truth_of
@@ -64,7 +61,7 @@ class KnownClip:
 
 
 def calibration_scenes(number: int) -> SceneSettings:
-    """Of a clip: every fourth still, every fourth by a camera on a tripod, the rest of movers."""
+    """Settings of a clip's scene: of four, one without movers, one with a static camera."""
     height, width = _SIZES[number // 4 % len(_SIZES)]
     still_camera = CameraSettings(kinds=(CameraKind.STILL,))
     travelling = CameraSettings(
@@ -87,20 +84,20 @@ def examine_clip(number: int, weights: str, settings: Settings) -> KnownClip:
     """Evidence of the calibration clip of this number, steered by the flow cue."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    # A calibration that they carry already takes no part.
+    # A calibration that the weights carry already is ignored.
     model = replace(load_checkpoint(weights), recommended=WeightDefaults())
     rendered = render(sample_scene(FIRST_SEED + number, calibration_scenes(number)))
     with TemporaryDirectory() as folder:
         video = write_clip(rendered, Path(folder), "clip", crf=20 + number % 7)
         frames = read_frames(video, len(rendered), settings, model)
-    found = examine_frames(frames, model, settings)
+    examination = examine_frames(frames, model, settings)
     truth = truth_of(rendered, frames)
-    assert truth.objects is not None  # rendered clips know theirs
-    return KnownClip(found.evidence, truth.dynamic_mask, truth.objects)
+    assert truth.objects is not None  # rendered clips have them
+    return KnownClip(examination.evidence, truth.dynamic_mask, truth.objects)
 
 
 def fit(clips: Sequence[KnownClip]) -> MotionCalibration:
-    """A logistic model of the features, and the two thresholds that serve these clips best.
+    """Fit a logistic model of the features, and the two thresholds that do best on these clips.
 
     Of the thresholds under which at most `_MOST_FALSE` of the still clips' pixels are called
     moving, those with the highest mean JM over the clips with movers.
@@ -110,6 +107,11 @@ def fit(clips: Sequence[KnownClip]) -> MotionCalibration:
     """
     if len({bool(clip.moving.any()) for clip in clips}) != 2:
         raise ValueError("calibration needs clips with movers and clips without")
+    # Imported here: scikit-learn takes a second, which every process of the pool would wait for.
+    from scipy.special import expit
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
     rng = np.random.default_rng(0)
     rows, labels, weights = [], [], []
     for clip in clips:
@@ -160,7 +162,7 @@ def _agreement(
 def examine_clips(
     count: int, weights: str, settings: Settings, processes: int
 ) -> Iterator[KnownClip]:
-    """Evidence of the first calibration clips, as they come."""
+    """Evidence of the first calibration clips, as they are finished."""
     context = get_context("spawn")
     with ProcessPoolExecutor(processes, context) as executor:
         futures = [executor.submit(examine_clip, n, weights, settings) for n in range(count)]

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float64
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from easi3r.training.training_run import FIGURES_FILE, LOG_FILE
 
@@ -22,6 +20,10 @@ _PANELS = {
 
 def draw(folder: Path, picture: Path) -> None:
     """Losses by step and figures on held-out scenes, baselines among them, against pairs seen."""
+    # Imported here: training itself, and the processes that render its batches, draw nothing.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     steps, figures = _columns(folder / LOG_FILE), _columns(folder / FIGURES_FILE)
     canvas = Figure(figsize=(13, 7), layout="constrained")
     FigureCanvasAgg(canvas)

@@ -1,4 +1,4 @@
-"""The terms of the loss, each a function of what the network said and of the truth.
+"""The terms of the training loss, each a function of predictions and ground truth.
 
 Point regression with confidence is DUSt3R's (its paper, section 3.2); the ray and match terms are
 what made small networks learn pose (docs/nano.md); the motion term supervises the numbers that
@@ -58,7 +58,7 @@ def all_losses(
     weights: LossWeights,
     phase: int,
 ) -> Losses:
-    """Every term and their weighted sum; `phase` says which pixels the geometry terms take."""
+    """Every term and their weighted sum; `phase` selects the pixels of the geometry terms."""
     points, ray = geometry_losses(prediction, batch, weights.confidence, phase)
     match = match_loss(layers, batch)
     motion = motion_loss(key_means, reader, batch)
@@ -80,7 +80,7 @@ def geometry_losses(
 ) -> tuple[Tensor, Tensor]:
     """Confidence-weighted distance of scale-normalised points, and distance of unit rays.
 
-    One pixel of every 2 x 2 counts, another one each phase (0..3): neighbours say the same, and
+    One pixel of every 2 x 2 counts, another one each phase (0..3): neighbours are redundant, and
     this is a fifth of a step's time on a CPU.
 
     Both point maps of a pair are divided by one number, the mean distance of their points from
@@ -159,11 +159,11 @@ def _cross_entropy(
 
 
 def motion_loss(key_means: KeyMeans, reader: MotionReader, batch: Batch) -> Tensor:
-    """Where something moves: low key means in decoder 1, high ones in decoder 2, as Easi3R reads.
+    """Motion term: where something moves, low key means in decoder 1, high ones in decoder 2.
 
     Three logistic terms: the channel-mean key means of each pair, one per decoder, and the log of
     Easi3R's product over the views of a scene. Moving solids, static solids and the room have
-    fixed shares of the weight, so telling solids from rooms cannot meet it.
+    fixed shares of the weight, so separating solids from the room does not minimise it.
     """
     source = key_means.decoder_1.mean(-1)
     reference = key_means.decoder_2.mean(-1)

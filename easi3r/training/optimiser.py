@@ -49,8 +49,8 @@ def make_optimisers(
         for name, p in trained.items()
         if p.ndim == 2 and name.startswith(part)
     ]
-    taken = {id(matrix) for matrix in matrices}
-    rest = [p for p in trained.values() if id(p) not in taken]
+    matrix_ids = {id(matrix) for matrix in matrices}
+    rest = [p for p in trained.values() if id(p) not in matrix_ids]
     muon = torch.optim.Muon(
         matrices,
         lr=settings.matrix_rate,

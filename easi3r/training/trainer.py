@@ -26,7 +26,7 @@ STATE_FILE = "state.pt"
 
 
 class Trainer:
-    """A network in training: what `step` changes, `save` writes and `resume` reads.
+    """State of a training run: network, average, optimisers; `step` updates, `save` writes it.
 
     Args:
         settings: of the run.

@@ -1,4 +1,4 @@
-"""A whole run: steps, log, checkpoints, figures on held-out scenes."""
+"""A training run: steps, logs, checkpoints, figures on held-out scenes; export of its weights."""
 
 import csv
 import os
@@ -9,12 +9,14 @@ from pathlib import Path
 
 import torch
 
+from easi3r.model import save_checkpoint
 from easi3r.training.trainer import STATE_FILE, Trainer, batches
 from easi3r.training.training_settings import TrainingSettings
 from easi3r.training.validation import Figures, HeldOut, validate
 
 LOG_FILE = "steps.csv"
 FIGURES_FILE = "figures.csv"
+LICENCE = "Apache-2.0"  # of the exported weights
 _LOG_EVERY = 9  # odd, so that every image size and frame rate is logged
 _FIRST_FIGURES = 25  # figures after step 25, 50, 100, .. until `validate_every`, then regularly
 
@@ -27,12 +29,19 @@ def run(
     validate_every: int,
     save_every: int,
     held_out_scenes: int,
-    tell: Callable[[str], None],
+    report: Callable[[str], None],
 ) -> Trainer:
-    """Trains until `settings.steps` are done or the hours of this call are used up.
+    """Train until `settings.steps` are done or the hours of this call are used up.
 
-    Goes on from the folder's checkpoint where there is one. Rows of the logs that a checkpoint
-    has not seen are dropped on resuming, so that no step is logged twice.
+    Resumes from the folder's checkpoint where there is one. Rows of the logs that are newer than
+    the checkpoint are dropped on resuming, so that no step is logged twice.
+
+    Args:
+        folder: receives logs and checkpoint.
+        hours: wall time of this call, at most.
+        validate_every, save_every: numbers of steps.
+        held_out_scenes: number of scenes to validate on.
+        report: callback that receives lines of progress.
     """
     state = folder / STATE_FILE
     trainer = (
@@ -40,7 +49,7 @@ def run(
     )
     for name in (LOG_FILE, FIGURES_FILE):
         _truncate(folder / name, trainer.steps_done)
-    tell(f"step {trainer.steps_done} of {settings.steps}; rendering held-out scenes")
+    report(f"step {trainer.steps_done} of {settings.steps}; rendering held-out scenes")
     held_out = HeldOut.render(settings, held_out_scenes)
     started, seconds_before, first = time.monotonic(), trainer.seconds, trainer.steps_done
     for batch in batches(settings, trainer.steps_done):
@@ -53,18 +62,36 @@ def run(
             progress = {"step": step, "pairs": trainer.pairs_seen, "seconds": trainer.seconds}
             _append(folder / LOG_FILE, progress | values)
             rate = (step - first) / spent
-            tell(_progress(trainer, values, rate))
+            report(_progress(trainer, values, rate))
         if step % validate_every == 0 or step == settings.steps or _early(step, validate_every):
             figures = validate(trainer.average, held_out, device)
             row = {"step": step, "pairs": trainer.pairs_seen, "seconds": trainer.seconds}
             _append(folder / FIGURES_FILE, row | asdict(figures))
-            tell(_summary(figures))
+            report(_summary(figures))
         over = spent > hours * 3600
         # Last: a killed run goes on after the saved step, and never comes back for its rows.
         if step % save_every == 0 or over or step == settings.steps:
             trainer.save(folder)
         if over:
             break
+    return trainer
+
+
+def export(folder: Path, weights: Path) -> Trainer:
+    """Write a run's averaged weights (`.safetensors`, float16) and their config beside them.
+
+    `easi3r.model.load_checkpoint` reads the result.
+
+    Args:
+        folder: of the run; holds `settings.json` and the checkpoint.
+        weights: path of the `.safetensors` file to write.
+
+    Raises:
+        CheckpointError: the folder holds no checkpoint.
+    """
+    settings = TrainingSettings.model_validate_json((folder / "settings.json").read_text())
+    trainer = Trainer.resume(folder / STATE_FILE, settings, torch.device("cpu"))
+    save_checkpoint(weights, trainer.average, LICENCE)
     return trainer
 
 

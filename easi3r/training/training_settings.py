@@ -32,7 +32,7 @@ class LossWeights(BaseModel):
 
 
 class TrainingSettings(BaseModel):
-    """Everything that decides the weights, but for the number of steps actually run.
+    """Settings of a training run: all that decides the weights, but for the steps actually run.
 
     A batch is a pure function of (seed, step) and nothing else is random, so a run that was
     interrupted goes on exactly where it was. `steps` only places the cool-down: a run may be
@@ -75,7 +75,7 @@ class TrainingSettings(BaseModel):
         return 12 * self.scenes_per_step
 
     def scene_settings(self, step: int) -> SceneSettings:
-        """What the scenes of a step are drawn from."""
+        """Distribution of the scenes of a step."""
         height, width = self.image_sizes[step % len(self.image_sizes)]
         return SceneSettings(
             frames=self.window_frames,

@@ -1,7 +1,7 @@
 """Figures on held-out scenes, each beside a baseline that uses no network.
 
-Every scene comes with its frozen look-alike (`Scene.freeze`): what scores as high on objects that
-could move but do not has learnt how movers look, not motion.
+Every scene comes with its frozen look-alike (`Scene.freeze`): a score that is as high on objects
+that could move but do not follows appearance, not motion.
 """
 
 from dataclasses import dataclass, replace
@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from easi3r.model import DUSt3R, KeyMeansRecorder, normalise
@@ -176,13 +175,13 @@ def _pose(prediction: PairPrediction, batch: Batch) -> tuple[np.ndarray, np.ndar
 
 
 def _solve_pnp(points: np.ndarray, pixels: np.ndarray, intrinsics: np.ndarray) -> np.ndarray:
-    """Pose of the camera among the points; no motion where none is found."""
+    """Camera-to-points pose by PnP with RANSAC; identity where it fails."""
     cv2.setRNGSeed(0)
-    found, turn, shift, _ = cv2.solvePnPRansac(
+    solved, turn, shift, _ = cv2.solvePnPRansac(
         points, pixels, intrinsics, None, iterationsCount=50, reprojectionError=2.0
     )
     pose = np.eye(4)
-    if found:
+    if solved:
         pose[:3, :3] = cv2.Rodrigues(turn)[0]
         pose[:3, 3] = shift[:, 0]
     return np.linalg.inv(pose)
@@ -259,5 +258,8 @@ class _Labels:
 def _auc(score: Tensor, positive: Tensor, negative: Tensor) -> float:
     if not positive.any() or not negative.any():
         return float("nan")
+    # Imported here: scikit-learn takes a second to import.
+    from sklearn.metrics import roc_auc_score
+
     used = (positive | negative).numpy()
     return float(roc_auc_score(positive.numpy()[used], score.numpy()[used]))

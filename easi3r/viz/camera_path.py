@@ -1,4 +1,4 @@
-"""The cameras of a clip seen from above."""
+"""The camera trajectory of a clip, seen from above."""
 
 import numpy as np
 from jaxtyping import Float64

@@ -26,7 +26,7 @@ def draw_clip(dataset_url: str, clip_id: str, path: Path, count: int = 5) -> Non
     """Write the contact sheet of a committed clip as PNG.
 
     The frames are decoded again from the recorded source. Where that is gone or has changed, the
-    sheet is drawn without them and says why.
+    sheet is drawn without them, with the reason as a remark.
 
     Args:
         clip_id: of the clip, or its first digits where only one clip has them.

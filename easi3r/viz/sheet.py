@@ -1,4 +1,4 @@
-"""The contact sheet: one clip at a glance."""
+"""The contact sheet of a clip: frames, motion scores, masks, depths, camera path."""
 
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -12,18 +12,20 @@ from matplotlib.ticker import MaxNLocator
 
 from easi3r.types import Frames
 from easi3r.viz.camera_path import draw_camera_path
-from easi3r.viz.overlay import MOVING_COLOUR, overlay_masks
 from easi3r.viz.style import (
     ACCENT,
     DEPTH_COLOURS,
     HEADING_SIZE,
     INK,
     LABEL_SIZE,
+    MOVING_COLOUR,
     MUTED,
     RULE,
     SCORE_COLOURS,
     TITLE_SIZE,
     WARNING,
+    bare,
+    overlay_masks,
 )
 
 _GREY = 205  # stands in for a frame that cannot be read
@@ -45,7 +47,7 @@ class _Row:
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where everything lies, in inches from the top left."""
+    """Layout of the sheet, in inches from the top left."""
 
     rows: int
     columns: int
@@ -112,7 +114,7 @@ def contact_sheet(
 
     Args:
         clip: as `easi3r.open_dataset` gives it.
-        frames: of the same frames and size; None leaves their row out and says so.
+        frames: of the same frames and size; None leaves their row out, with a remark.
         count: number of times, at most; a shorter clip shows every frame.
         remark: a line under the heading, in a warning colour.
 
@@ -203,7 +205,7 @@ def _draw_tiles(figure: Figure, layout: _Layout, shown: xr.Dataset, rows: list[_
                 extent=extent,
                 interpolation="nearest",
             )
-            _bare(axes)
+            bare(axes)
             if column == 0:
                 axes.set_ylabel(row.name, fontsize=TITLE_SIZE, color=INK, labelpad=5)
             if number == 0:
@@ -231,13 +233,6 @@ def _rows(shown: xr.Dataset, images: np.ndarray | None) -> list[_Row]:
         _Row("depth", depth, DEPTH_COLOURS, near, far, f"depth ({unit})"),
     ]
     return rows if images is None else [_Row("frame", images), *rows]
-
-
-def _bare(axes: Axes) -> None:
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_color(RULE)
 
 
 def _colour_bar(figure: Figure, layout: _Layout, row: int, picture: AxesImage, label: str) -> None:

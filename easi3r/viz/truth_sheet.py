@@ -1,4 +1,4 @@
-"""The truth sheet: one frame of several clips, what was found beside what is true."""
+"""The truth sheet: one frame of several clips, annotation beside ground truth."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,19 +6,18 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from easi3r.viz.overlay import overlay_masks
 from easi3r.viz.style import (
     DEPTH_COLOURS,
     HEADING_SIZE,
     INK,
     LABEL_SIZE,
     MUTED,
-    RULE,
     SCORE_COLOURS,
     TITLE_SIZE,
+    bare,
+    overlay_masks,
 )
 
 _TILE = 1.75  # inches, the longer side of a picture
@@ -50,7 +49,7 @@ class TruthRow:
 
 
 def truth_sheet(rows: Sequence[TruthRow], title: str) -> Figure:
-    """A row a clip: frame, true and our mask, our score, true and our depth.
+    """Figure with a row per clip: frame, true and our mask, our score, true and our depth.
 
     Scores run from the lowest to the highest of the frame; depths are drawn on a logarithmic scale,
     so that a far background leaves something of the foreground, both of a row over one range.
@@ -79,7 +78,7 @@ def truth_sheet(rows: Sequence[TruthRow], title: str) -> Figure:
             )
             one = pictures[name]
             axes.imshow(one.values, cmap=one.colours, vmin=one.low, vmax=one.high)
-            _bare(axes)
+            bare(axes)
             if column == 0:
                 axes.set_ylabel(row.name, fontsize=LABEL_SIZE, color=MUTED, labelpad=3)
         top += tile_height + _GAP
@@ -95,7 +94,7 @@ class _Picture:
 
 
 def _pictures(row: TruthRow) -> dict[str, _Picture]:
-    """By the name of their column."""
+    """Pictures by the name of their column."""
     true_depth = np.full_like(row.depth, np.nan) if row.true_depth is None else row.true_depth
     known = np.isfinite(true_depth) & (true_depth > 0)
     depth, true_depth = np.log(row.depth), np.log(true_depth, where=known, out=_unknown(known))
@@ -133,10 +132,3 @@ def _write(
         fontweight="bold" if align == "left" else "normal",
         horizontalalignment=align, verticalalignment="center",
     )  # fmt: skip
-
-
-def _bare(axes: Axes) -> None:
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_color(RULE)

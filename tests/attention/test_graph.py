@@ -25,7 +25,7 @@ def test_default_graph_has_offsets_1_3_5_7_9_without_wrap_around() -> None:
     assert len(pair_graph(24, GraphSettings())) == 2 * 95
 
 
-def test_window_takes_every_offset() -> None:
+def test_window_graph_of_stride_1_has_every_offset() -> None:
     assert offsets(12, GraphSettings(window=4, stride=1)) == {1, 2, 3, 4}
 
 

@@ -45,7 +45,7 @@ def test_labels_repeat_and_depend_on_the_seed() -> None:
     assert not torch.equal(kmeans(points, 20, 3), kmeans(points, 20, 4))
 
 
-def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_labels_do_not_depend_on_the_chunk_size(monkeypatch: pytest.MonkeyPatch) -> None:
     points = blobs(1)
     whole = kmeans(points, 20, 0)
     monkeypatch.setattr(module, "_CHUNK", 70)
@@ -60,5 +60,5 @@ def test_points_that_coincide_share_a_cluster(distinct: int) -> None:
     assert len(torch.unique(torch.stack([kinds, labels]), dim=1).T) == distinct
 
 
-def test_every_point_of_its_own() -> None:
+def test_as_many_clusters_as_points_gives_each_point_its_own() -> None:
     assert len(kmeans(blobs(2, points=12), 12, 0).unique()) == 12

@@ -52,14 +52,14 @@ def test_statistics_equal_plain_loops(kind: str, offset: float) -> None:
         np.testing.assert_allclose(ours.numpy(), loops, rtol=1e-6, atol=1e-6 + 2e-7 * offset)
 
 
-def test_single_pair_has_no_spread() -> None:
+def test_standard_deviation_of_a_single_pair_is_zero() -> None:
     graph = PairGraph(edges=np.array([[0, 1], [1, 0]]), frames=2)
     statistics = attention_statistics(random_key_means(2), graph)
     assert not statistics.source_std.any()
     assert not statistics.reference_std.any()
 
 
-def test_corner_takes_no_part_and_input_is_left_alone() -> None:
+def test_corner_token_is_ignored_and_input_is_unchanged() -> None:
     graph = pair_graph(4, GraphSettings(kind="complete"))
     key_means = random_key_means(len(graph))
     with_sink = KeyMeans(key_means.decoder_1.clone(), key_means.decoder_2.clone())

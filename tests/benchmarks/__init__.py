@@ -1,1 +1,1 @@
-"""Benchmarks: they report, they never decide a test. `make bench` runs them."""
+"""Benchmarks: they report figures and fail no test. `make bench` runs them."""

@@ -134,8 +134,8 @@ class FlowTargets:
         weight = (self.takes_part * (near & front[:, 0]))[:, None]
         each = smooth_l1_loss(error, torch.zeros_like(error), reduction="none")
         mean = (weight * each).sum() / (2 * weight.sum()).clamp_min(1)
-        kept = mean.detach() <= settings.flow_drop_above
-        return (settings.flow_weight or 0.0) * mean * kept
+        below_limit = mean.detach() <= settings.flow_drop_above
+        return (settings.flow_weight or 0.0) * mean * below_limit
 
 
 @dataclass(frozen=True)

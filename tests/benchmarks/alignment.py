@@ -40,7 +40,7 @@ SHARED_FOCAL = Freedom(known_poses=False, known_focals=False, shared_focal=True)
 
 @dataclass(frozen=True)
 class Curve:
-    """What was reached by when, the start's own time included."""
+    """Objective over time, the initial state's own time included."""
 
     seconds: tuple[float, ...]
     objective: tuple[float, ...]
@@ -83,7 +83,7 @@ class Race:
 
 
 def judge(clip: PairClip) -> Callable[[State], float]:
-    """What is minimised, from cameras and depths alone."""
+    """Objective of the alignment, from cameras and depths alone."""
     shape = clip.prediction.confidence_1.shape[1:]
 
     def value(state: State) -> float:

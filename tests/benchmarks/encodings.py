@@ -49,7 +49,7 @@ class Encoding:
     """One way to store float32 values.
 
     Attributes:
-        rounded: what of the values is kept, in the type that is compressed.
+        rounded: rounds values, in the type that is compressed.
         frames: of a chunk.
         planar: x, y and z of points lie apart.
     """
@@ -63,7 +63,7 @@ class Encoding:
 
 @dataclass(frozen=True)
 class Measured:
-    """What an encoding does to the values of one source.
+    """Errors, size and speed of an encoding on the values of one source.
 
     Attributes:
         values: "depth" or "points".
@@ -84,32 +84,35 @@ class Measured:
 
 def encodings() -> list[Encoding]:
     """Those that are compared; pcodec only where the package is installed."""
-    kept = {bits: partial(round_mantissa, bits=bits) for bits in (8, 10, 12)}
+    rounding = {bits: partial(round_mantissa, bits=bits) for bits in (8, 10, 12)}
 
     def shuffled(level: int = 3, shuffle: int = Blosc.BITSHUFFLE, cname: str = "zstd") -> Blosc:
         return Blosc(cname, level, shuffle, typesize=4)
 
     half = Blosc("zstd", 3, Blosc.BITSHUFFLE, typesize=2)
-    found = [
+    without_pcodec = [
         Encoding("float32, blosc zstd 3, bitshuffle", np.asarray, shuffled()),
         Encoding("float16, blosc zstd 3, bitshuffle", _half, half),
-        *(Encoding(f"{n} bits, blosc zstd 3, bitshuffle", kept[n], shuffled()) for n in kept),
-        Encoding("12 bits, blosc zstd 1, bitshuffle", kept[12], shuffled(1)),
-        Encoding("12 bits, blosc zstd 5, bitshuffle", kept[12], shuffled(5)),
-        Encoding("12 bits, blosc zstd 3, byte shuffle", kept[12], shuffled(3, Blosc.SHUFFLE)),
-        Encoding("12 bits, blosc lz4 5, bitshuffle", kept[12], shuffled(5, cname="lz4")),
-        Encoding("12 bits, zstd 3 alone", kept[12], Zstd(level=3)),
-        Encoding(f"{DEFAULT}, interleaved", kept[12], shuffled(), planar=False),
-        Encoding(f"{DEFAULT}, chunks of 1 frame", kept[12], shuffled(), frames=1),
-        Encoding(f"{DEFAULT}, chunks of 8 frames", kept[12], shuffled(), frames=8),
+        *(
+            Encoding(f"{n} bits, blosc zstd 3, bitshuffle", rounding[n], shuffled())
+            for n in rounding
+        ),
+        Encoding("12 bits, blosc zstd 1, bitshuffle", rounding[12], shuffled(1)),
+        Encoding("12 bits, blosc zstd 5, bitshuffle", rounding[12], shuffled(5)),
+        Encoding("12 bits, blosc zstd 3, byte shuffle", rounding[12], shuffled(3, Blosc.SHUFFLE)),
+        Encoding("12 bits, blosc lz4 5, bitshuffle", rounding[12], shuffled(5, cname="lz4")),
+        Encoding("12 bits, zstd 3 alone", rounding[12], Zstd(level=3)),
+        Encoding(f"{DEFAULT}, interleaved", rounding[12], shuffled(), planar=False),
+        Encoding(f"{DEFAULT}, chunks of 1 frame", rounding[12], shuffled(), frames=1),
+        Encoding(f"{DEFAULT}, chunks of 8 frames", rounding[12], shuffled(), frames=8),
     ]
     try:
         from numcodecs.pcodec import PCodec
     except ImportError:
-        return found
+        return without_pcodec
     return [
-        *found,
-        Encoding("12 bits, pcodec", kept[12], PCodec()),
+        *without_pcodec,
+        Encoding("12 bits, pcodec", rounding[12], PCodec()),
         Encoding("float16, pcodec", _half, PCodec()),
     ]
 
@@ -118,27 +121,29 @@ def _half(values: np.ndarray) -> np.ndarray:
     return values.astype(np.float16)
 
 
-def world_planes(found: Reconstruction, depth: np.ndarray) -> np.ndarray:
+def world_planes(reconstruction: Reconstruction, depth: np.ndarray) -> np.ndarray:
     """Points, planes apart, in float64."""
     planes = np.empty((len(depth), 3, *depth.shape[1:]))
-    fill_world_planes(planes, depth, found.intrinsics, found.camera_to_world)
+    fill_world_planes(planes, depth, reconstruction.intrinsics, reconstruction.camera_to_world)
     return planes
 
 
-def measure(source: str, found: Reconstruction) -> Iterator[Measured]:
+def measure(source: str, reconstruction: Reconstruction) -> Iterator[Measured]:
     """Every encoding of a clip's depth and points."""
-    points = world_planes(found, found.depth)
-    centres = found.camera_to_world[:, :3, 3, None, None]
+    points = world_planes(reconstruction, reconstruction.depth)
+    centres = reconstruction.camera_to_world[:, :3, 3, None, None]
     distance = np.linalg.norm(points - centres, axis=1, keepdims=True)
     for encoding in track(encodings(), description=source):
         if encoding.planar:
-            yield _measured(source, "depth", encoding, found.depth, found.depth, 1)
+            yield _measured(
+                source, "depth", encoding, reconstruction.depth, reconstruction.depth, 1
+            )
             yield _measured(source, "points", encoding, points, distance, 3)
         else:
             last = np.moveaxis(points, 1, -1), np.moveaxis(distance, 1, -1)
             yield _measured(source, "points", encoding, *last, 3)
     for bits in (8, 10, 12):
-        derived = world_planes(found, round_mantissa(found.depth, bits))
+        derived = world_planes(reconstruction, round_mantissa(reconstruction.depth, bits))
         error = np.abs(derived - points) / distance
         worst, p99 = float(error.max()), float(np.quantile(error, 0.99))
         name = f"derived from depth of {bits} bits"
@@ -148,10 +153,10 @@ def measure(source: str, found: Reconstruction) -> Iterator[Measured]:
 def _measured(
     source: str, name: str, encoding: Encoding, exact: np.ndarray, size: np.ndarray, per_pixel: int
 ) -> Measured:
-    kept = encoding.rounded(exact.astype(np.float32))
-    error = np.abs(kept.astype(np.float64) - exact) / size
-    steps = range(0, len(kept), encoding.frames)
-    chunks = [np.ascontiguousarray(kept[step : step + encoding.frames]) for step in steps]
+    rounded = encoding.rounded(exact.astype(np.float32))
+    error = np.abs(rounded.astype(np.float64) - exact) / size
+    steps = range(0, len(rounded), encoding.frames)
+    chunks = [np.ascontiguousarray(rounded[step : step + encoding.frames]) for step in steps]
     raw = 4 * exact.size / 1e6
     encoded, writing = _timed(lambda: [encoding.codec.encode(chunk) for chunk in chunks])
     decoded, reading = _timed(lambda: [encoding.codec.decode(chunk) for chunk in encoded])
@@ -164,7 +169,7 @@ def _measured(
 
 
 def _timed(work: Callable[[], list]) -> tuple[list, float]:
-    """What it gives, and its least CPU seconds of three."""
+    """Result of a function, and its least CPU seconds of three calls."""
     seconds = []
     for _ in range(3):
         start = time.process_time()
@@ -174,7 +179,7 @@ def _timed(work: Callable[[], list]) -> tuple[list, float]:
 
 
 def model_output(video: Path) -> Reconstruction:
-    """What the embedded model makes of a video's first frames."""
+    """Reconstruction of a video's first frames by the embedded model."""
     settings = Settings.parse({"sampling": {"clip_frames": FRAMES}, "alignment": {"max_steps": 20}})
     spec = plan_clips(probe(str(video)), settings.sampling, settings.video)[0]
     return annotate_clip(spec, load_checkpoint("nano"), settings).reconstruction
@@ -208,7 +213,7 @@ def draw(figures: list[Measured], path: Path) -> None:
 
 
 def main() -> None:
-    """Print the table; draw it where asked."""
+    """Print the table; draw it where a path is passed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--video", type=Path)
     parser.add_argument("--plot", type=Path)

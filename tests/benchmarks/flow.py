@@ -1,10 +1,10 @@
-"""What the flow adds to its engine: `python -m tests.benchmarks.flow`, part of `make bench`.
+"""Overhead of the flow over its engine: `python -m tests.benchmarks.flow`, part of `make bench`.
 
 The same clips twice: in a bare loop that decodes and annotates (no plan, store, Dask or Prefect),
 and through the flow with one Dask worker. Bare, half of the clips run before the flow and half
 after it, engine warm, on one thread: what a worker has. The flow is timed from the start of
 planning to the run's last record, the first inference of its worker included; starting its cluster,
-and loading the weights there, are told apart.
+and loading the weights there, are measured separately.
 
 Clips are small, so that a hundred of them do not take an hour: what a clip costs the flow is then
 seen best. `--frames`, `--side` and `--clips` give larger ones.
@@ -116,17 +116,22 @@ def main() -> None:
         }
     )
     with tempfile.TemporaryDirectory() as folder:
-        found = measure(Path(folder), arguments.clips, settings)
+        timings = measure(Path(folder), arguments.clips, settings)
     clips = f"{arguments.clips} clips of {arguments.frames} frames of {arguments.side} px"
     report(
         "flow",
         [
             Row(
-                f"{clips}: flow over bare engine", found.flow_seconds / found.bare_seconds, "", GOAL
+                f"{clips}: flow over bare engine",
+                timings.flow_seconds / timings.bare_seconds,
+                "",
+                GOAL,
             ),
-            Row("bare engine: decode and annotate", found.bare_seconds, "s"),
-            Row("flow: plan, annotate, write, verify, commit, index", found.flow_seconds, "s"),
-            Row("starting its cluster, loading weights there, ending it", found.start_seconds, "s"),
+            Row("bare engine: decode and annotate", timings.bare_seconds, "s"),
+            Row("flow: plan, annotate, write, verify, commit, index", timings.flow_seconds, "s"),
+            Row(
+                "starting its cluster, loading weights there, ending it", timings.start_seconds, "s"
+            ),
         ],
     )
 

@@ -42,7 +42,7 @@ IDLE_GOAL = 0.05
 
 @dataclass(frozen=True)
 class Size:
-    """What is run.
+    """Settings of the benchmark.
 
     Attributes:
         plain_frames: frames of the plain method's clip; its pairs are fewer by as much.

@@ -122,18 +122,20 @@ class Run:
 def runs() -> list[Run]:
     """Four sizes each of frames, resolution, pairs and clips; the rest stays as it is."""
     graph = {"graph": {"window": WINDOW}}
-    found = [Run("frames", "frames", n, str(n), n, HEIGHT, WIDTH, graph) for n in (8, 16, 32, 64)]
+    planned = [Run("frames", "frames", n, str(n), n, HEIGHT, WIDTH, graph) for n in (8, 16, 32, 64)]
     for width in (64, 96, 128, 192):
         height = width * 3 // 4
         label, pixels = f"{width}x{height}", width * height
-        found.append(Run("resolution", "pixels", pixels, label, FRAMES, height, width, graph))
+        planned.append(Run("resolution", "pixels", pixels, label, FRAMES, height, width, graph))
     for window in (1, 2, 4, 6):
         pairs = sum(2 * (FRAMES - 1 - 2 * offset) for offset in range(window))
         settings = {"graph": {"window": window}}
-        found.append(Run("pairs", "pairs", pairs, str(pairs), FRAMES, HEIGHT, WIDTH, settings))
+        planned.append(Run("pairs", "pairs", pairs, str(pairs), FRAMES, HEIGHT, WIDTH, settings))
     for clips in (1, 2, 4, 8):
-        found.append(Run("clips", "clips", clips, str(clips), FRAMES, HEIGHT, WIDTH, graph, clips))
-    return found
+        planned.append(
+            Run("clips", "clips", clips, str(clips), FRAMES, HEIGHT, WIDTH, graph, clips)
+        )
+    return planned
 
 
 def plot(several: Sequence[Series], title: str, path: Path) -> None:
@@ -184,7 +186,7 @@ def main() -> None:
     ]
     for series in several:
         print(f"{series.markdown()}\n")
-    title = f"nano, {FRAMES} frames of {WIDTH}x{HEIGHT} unless said otherwise; {machine()}"
+    title = f"nano, {FRAMES} frames of {WIDTH}x{HEIGHT} unless stated otherwise; {machine()}"
     plot(several, title, arguments.out)
     print(arguments.out)
 

@@ -1,4 +1,4 @@
-"""The method as docs/method.md describes it, with no thought to its cost: the baseline to beat.
+"""The method as docs/method.md describes it, without regard to cost: the baseline of benchmarks.
 
 One pair at a time; both images encoded again for every pair, in both passes; both heads in both
 passes; attention as queries x keys matrices, whose logits are averaged and whose weights are set to
@@ -26,7 +26,7 @@ from easi3r.tensors import (
 
 @dataclass(frozen=True)
 class NaiveResult:
-    """What both passes of a clip gave.
+    """Output of both passes of a clip.
 
     Attributes:
         steering: masks of pass 1, which re-weight pass 2.

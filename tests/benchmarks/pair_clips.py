@@ -40,7 +40,7 @@ FLOW_ERROR_PX = 0.3
 
 @dataclass(frozen=True)
 class PairClip:
-    """What the alignment gets of a clip, under a name."""
+    """Named input of the alignment: pair graph, predictions, optical flow."""
 
     name: str
     graph: PairGraph

@@ -1,4 +1,4 @@
-"""What benchmarks measured: one table each, kept as JSON, and one summary of them all.
+"""Results of benchmarks: a table of each, stored as JSON, and a summary of all.
 
 A benchmark ends with `report(name, rows)`. `python -m tests.benchmarks.results` prints the summary
 of what the benchmarks left under `out/bench`; `make bench` runs them all and ends with it.
@@ -27,7 +27,7 @@ class Row:
         figure: what was measured, in words; `a over b` for a ratio.
         value: in `unit`.
         unit: "" for a ratio.
-        goal: what the value is held against; None for a figure that is only told.
+        goal: bound on the value; None for a figure that is only reported.
         must: whether the value must be at most the goal or at least the goal.
     """
 
@@ -70,7 +70,7 @@ def report(name: str, rows: Sequence[Row], folder: Path = FOLDER) -> None:
 
 
 def read(folder: Path = FOLDER) -> list[Results]:
-    """What the benchmarks left in a folder, in the order in which they ended."""
+    """Results of the benchmarks in a folder, in the order in which they ended."""
     files = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
     return [TypeAdapter(Results).validate_json(path.read_bytes()) for path in files]
 

@@ -77,7 +77,7 @@ class WatchedEngine:
             self.busy_seconds += time.perf_counter() - start
 
     def passage(self, start: float, processor_start: float) -> Passage:
-        """What passed since both clocks were read."""
+        """Wall, busy and processor seconds since both clocks were read."""
         processor_seconds = time.process_time() - processor_start
         return Passage(time.perf_counter() - start, self.busy_seconds, processor_seconds)
 
@@ -88,9 +88,9 @@ def stored(specs: list[ClipSpec], engine: Engine, settings: Settings, url: str) 
     watched = WatchedEngine(engine)
     start, processor = time.perf_counter(), time.process_time()
     reports = annotate_batch(specs, Run("", url, settings, lambda _: watched))
-    found = watched.passage(start, processor)
+    passage = watched.passage(start, processor)
     assert all(one.outcome is Outcome.COMMITTED for one in reports), reports
-    return found
+    return passage
 
 
 def dropped(specs: list[ClipSpec], engine: Engine, settings: Settings) -> Passage:

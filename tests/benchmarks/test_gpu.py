@@ -8,7 +8,7 @@ from tests.benchmarks.results import read
 from tests.conftest import REPOSITORY
 
 
-def test_the_script_runs_through() -> None:
+def test_the_gpu_benchmark_runs_on_a_cpu() -> None:
     chosen = {"DEVICE": "cpu", "SIZE": "small", "PYTHON": sys.executable, "GOLDEN": "0"}
     script = REPOSITORY / "tests" / "benchmarks" / "gpu.sh"
     run = subprocess.run(

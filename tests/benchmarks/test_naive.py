@@ -1,4 +1,4 @@
-"""The baseline computes the same thing as the package: else its time would mean nothing."""
+"""The naive baseline computes the same as the package, so that their times can be compared."""
 
 from dataclasses import replace
 
@@ -33,11 +33,13 @@ def test_the_baseline_gives_the_same_statistics_masks_and_predictions(head: str)
     second = clip.second_pass(steering)
     masks = clip.attention_masks(second.statistics)
 
-    found = naive.annotate(network, pixels, pair_graph(5, GraphSettings()), settings.segmentation)
+    reference = naive.annotate(
+        network, pixels, pair_graph(5, GraphSettings()), settings.segmentation
+    )
     assert steering.mask.any()
-    assert torch.equal(found.steering.mask, steering.mask)
-    assert torch.equal(found.masks.mask, masks.mask)
+    assert torch.equal(reference.steering.mask, steering.mask)
+    assert torch.equal(reference.masks.mask, masks.mask)
     for name in ("source_mean", "source_std", "reference_mean", "reference_std"):
-        assert_same(getattr(second.statistics, name), getattr(found.statistics, name))
+        assert_same(getattr(second.statistics, name), getattr(reference.statistics, name))
     for name in ("points_1", "points_2", "confidence_1", "confidence_2"):
-        assert_same(getattr(second.prediction, name), getattr(found.prediction, name))
+        assert_same(getattr(second.prediction, name), getattr(reference.prediction, name))

@@ -1,4 +1,4 @@
-"""The tables of benchmarks: goals are judged, and what is kept reads back the same."""
+"""The tables of benchmarks: goals are compared, and stored results read back the same."""
 
 from pathlib import Path
 

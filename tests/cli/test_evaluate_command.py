@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from easi3r.cli.app import app
 from easi3r.evaluation.benchmark_clips import Kind
 from easi3r.evaluation.figures import FIGURES
-from easi3r.motion.combination import FEATURES
+from easi3r.motion.cues import FEATURES
 
 KINDS = {kind.value for kind in Kind}
 

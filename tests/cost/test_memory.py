@@ -1,4 +1,4 @@
-"""Projections bound what is measured, and a budget bounds what runs."""
+"""Projected memory bounds the measured peak, and a memory budget bounds the pairs in flight."""
 
 import json
 import os
@@ -7,6 +7,7 @@ import sys
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import takewhile
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,7 +27,7 @@ from easi3r.cost.operations import ClipWork
 from easi3r.errors import SettingsError
 from easi3r.method.passes import inference
 from easi3r.model import DUSt3R, ModelConfig
-from easi3r.run.out_of_memory import ClipSize
+from easi3r.run.out_of_memory import ClipSize, sizes_to_try
 from easi3r.types import Frames
 from tests.conftest import REPOSITORY
 from tests.counting import tensors
@@ -68,11 +69,11 @@ def probed(name: str, size: tuple[int, int, int], settings: dict[str, Any]) -> P
 @examples(deadline=None, max_examples=30)
 @given(
     count=st.integers(2, 40),
-    asked=st.integers(1, 64),
+    most_pairs=st.integers(1, 64),
     budget_mb=st.integers(150, 20_000),
 )
-def test_a_budget_takes_as_many_pairs_as_fit(count: int, asked: int, budget_mb: int) -> None:
-    settings, clip = budgeted(budget_mb * 10**6, asked), frames(count, 48, 80)
+def test_a_budget_takes_as_many_pairs_as_fit(count: int, most_pairs: int, budget_mb: int) -> None:
+    settings, clip = budgeted(budget_mb * 10**6, most_pairs), frames(count, 48, 80)
     budget = settings.execution.memory_budget_bytes
     assert budget is not None
     if peak(settings, clip, 1) > budget:
@@ -81,10 +82,10 @@ def test_a_budget_takes_as_many_pairs_as_fit(count: int, asked: int, budget_mb: 
         return
     chosen = within_budget(settings, SMALL, clip).execution.pairs_per_batch
     assert peak(settings, clip, chosen) <= budget
-    assert chosen == asked or peak(settings, clip, chosen + 1) > budget
+    assert chosen == most_pairs or peak(settings, clip, chosen + 1) > budget
 
 
-def test_the_least_that_is_named_does() -> None:
+def test_the_smallest_budget_named_in_the_error_is_sufficient() -> None:
     clip = frames(6, 144, 256)
     with pytest.raises(SettingsError) as refused:
         within_budget(budgeted(10**8), SMALL, clip)
@@ -102,12 +103,10 @@ def test_running_out_of_memory_still_halves_what_a_budget_chose() -> None:
     """The device may have less than the budget says: the ladder goes on below it."""
     clip = frames(6, 144, 256)
     settings = budgeted(peak(budgeted(1), clip, 6))
-    size: ClipSize | None = ClipSize.of(settings, clip)
-    asked, chosen = size, []
-    while size is not None and asked is not None and size.window == asked.window:
-        smaller = size.settings(settings, asked)
+    first, chosen = ClipSize.of(settings, clip), []
+    for size in takewhile(lambda size: size.window == first.window, sizes_to_try(first)):
+        smaller = size.settings(settings, first)
         chosen.append(within_budget(smaller, SMALL, clip).execution.pairs_per_batch)
-        size = size.halved()
     assert chosen == [6, 4, 2, 1]
 
 
@@ -123,16 +122,16 @@ def test_running_out_of_memory_still_halves_what_a_budget_chose() -> None:
 def test_the_measured_peak_is_below_the_projected(
     name: str, size: tuple[int, int, int], settings: dict[str, Any]
 ) -> None:
-    found = probed(name, size, settings | FEW_STEPS)
-    budget = settings.get("execution", {}).get("memory_budget_bytes", found.projected_bytes)
-    assert budget <= found.projected_bytes  # it lowers the pairs in flight
-    assert budget / 2.5 < found.peak_bytes <= budget
+    probe = probed(name, size, settings | FEW_STEPS)
+    budget = settings.get("execution", {}).get("memory_budget_bytes", probe.projected_bytes)
+    assert budget <= probe.projected_bytes  # it lowers the pairs in flight
+    assert budget / 2.5 < probe.peak_bytes <= budget
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 def test_the_measured_peak_of_a_gpu_is_below_the_projected() -> None:
-    found = probed("published", (16, 288, 512), FEW_STEPS | {"execution": {"device": "cuda"}})
-    assert found.peak_bytes <= found.projected_bytes
+    probe = probed("published", (16, 288, 512), FEW_STEPS | {"execution": {"device": "cuda"}})
+    assert probe.peak_bytes <= probe.projected_bytes
 
 
 class HeldBytes(TorchDispatchMode):
@@ -166,11 +165,11 @@ def test_projections_of_the_published_size_bound_its_tensors(precision: str) -> 
     settings = Settings(model=ModelSettings.model_validate({"precision": precision}))
     clip = ClipWork.of(ModelConfig.published(), settings, 8, 288, 512)
     memory, edges = ClipMemory(clip, uses_flow=True), clip.graph.edges[: clip.pairs_per_batch]
-    found = SimpleNamespace()
+    last = SimpleNamespace()
 
     def held(run: Callable[[], object]) -> int:
         with HeldBytes() as counted:
-            found.result = run()
+            last.result = run()
         return counted.peak
 
     with FakeTensorMode():
@@ -179,7 +178,7 @@ def test_projections_of_the_published_size_bound_its_tensors(precision: str) -> 
         moving = torch.ones(clip.frames, clip.tokens, dtype=torch.bool)
         with inference(settings):
             encoding = held(lambda: network.encode(images))
-            features = found.result
+            features = last.result
             decoding = held(lambda: network.key_means(features, edges))
             predicting = held(lambda: network.predict(features, edges, moving))
     in_flight = clip.pairs_per_batch

@@ -1,4 +1,4 @@
-"""The closed forms say what the network really does: counted operation by operation."""
+"""Operations in closed form equal those counted while the network runs."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -43,7 +43,7 @@ def assert_counted(expected: StageCost, run: Callable[[], object], tolerance: fl
     ],
     ids=["dpt", "linear", "patch 8"],
 )
-def test_every_stage_of_a_small_clip(
+def test_operations_of_every_stage_of_a_small_clip_equal_the_counted_ones(
     config: ModelConfig, frames: int, height: int, width: int, batch: int
 ) -> None:
     settings = Settings.parse({"execution": {"pairs_per_batch": batch}})
@@ -66,7 +66,9 @@ def test_every_stage_of_a_small_clip(
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("float32", 0), ("bfloat16", 0.05)])
-def test_the_published_size(precision: str, tolerance: float) -> None:
+def test_operations_of_the_published_size_equal_the_counted_ones(
+    precision: str, tolerance: float
+) -> None:
     """On fake tensors, all pairs in one batch."""
     clip = replace(PUBLISHED_CLIP, pairs_per_batch=270, precision=precision)
     edges = clip.graph.edges
@@ -89,7 +91,7 @@ def test_the_published_size(precision: str, tolerance: float) -> None:
             )
 
 
-def test_a_clip_takes_little_over_a_third_of_the_reference() -> None:
+def test_a_clip_costs_little_over_a_third_of_the_reference() -> None:
     assert PUBLISHED_CLIP.reference_flops / 1e12 == pytest.approx(REFERENCE_TFLOP, abs=0.1)
     assert PUBLISHED_CLIP.network_flops / 1e12 <= 0.37 * REFERENCE_TFLOP
 
@@ -102,13 +104,13 @@ def test_all_parameters_are_counted(config: ModelConfig) -> None:
     assert clip.parameters == sum(one.numel() for one in parameters)
 
 
-def test_cues_of_geometry_pay_for_heads_twice() -> None:
+def test_cues_of_geometry_cost_the_heads_in_both_passes() -> None:
     combined = replace(PUBLISHED_CLIP, cue="combined")
     assert stage(combined, "heads of pass 1").flops == stage(PUBLISHED_CLIP, "heads").flops
     assert combined.network_flops > PUBLISHED_CLIP.network_flops
 
 
-def test_a_step_of_k_means_costs_in_proportion_to_the_clusters_asked_for() -> None:
+def test_cost_of_a_kmeans_step_is_proportional_to_the_clusters() -> None:
     settings = Settings.parse({"segmentation": {"clusters": 128}})
     many = ClipWork.of(ModelConfig.published(), settings, 32, 288, 512)
     step = "segmentation, a step"

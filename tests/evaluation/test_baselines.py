@@ -1,4 +1,4 @@
-"""Baselines on pictures whose motion is known."""
+"""Baselines on images with known motion."""
 
 import cv2
 import numpy as np
@@ -40,17 +40,17 @@ def clip(pan_px: float, mover_px: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def named(images: np.ndarray, method: str) -> MotionMasks:
-    [found] = [one for one in mask_baselines(images, DISFlow()) if one.method == method]
-    return found
+    [baseline] = [one for one in mask_baselines(images, DISFlow()) if one.method == method]
+    return baseline
 
 
 @pytest.mark.parametrize("method", ["flow vs homography", "flow vs homography, wide"])
 def test_a_flat_wall_is_explained_and_a_mover_is_not(method: str) -> None:
     images, masks = clip(pan_px=2.0, mover_px=6.0)
-    found = named(images, method)
-    assert np.median(found.score[~masks]) < 0.2
-    assert np.median(found.score[masks]) > 2.0
-    scores = score_masks(found.mask, found.score, masks)
+    baseline = named(images, method)
+    assert np.median(baseline.score[~masks]) < 0.2
+    assert np.median(baseline.score[masks]) > 2.0
+    scores = score_masks(baseline.mask, baseline.score, masks)
     assert scores.jaccard_mean > 0.6
     assert scores.auc > 0.95
 
@@ -77,13 +77,13 @@ def test_brightness_of_the_whole_frame_is_no_motion() -> None:
     assert frame_difference(brighter.astype(np.uint8)).max() < 2.0
 
 
-def test_all_and_nothing() -> None:
+def test_all_dynamic_and_empty_masks() -> None:
     images, _ = clip(pan_px=0.0, mover_px=0.0)
     assert named(images, "all dynamic").mask.all()
     assert not named(images, "empty masks").mask.any()
 
 
-def test_paths_that_need_no_network() -> None:
+def test_static_camera_and_constant_velocity_paths() -> None:
     assert np.ptp(static_camera(5), axis=0).max() == 0
     path = constant_velocity(5)
     np.testing.assert_array_equal(path[:, :3, :3], np.tile(np.eye(3), (5, 1, 1)))

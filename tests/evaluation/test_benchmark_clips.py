@@ -1,4 +1,4 @@
-"""The benchmark's clips: fixed, apart from training, and what their kind promises."""
+"""The benchmark's clips: fixed, apart from training, and true to their kind."""
 
 import numpy as np
 import pytest
@@ -31,14 +31,14 @@ def test_four_equal_kinds_of_twelve_to_sixteen_frames() -> None:
     assert benchmark_clips(2) == tuple(clip for clip in clips if clip.number < 2)
 
 
-def test_seeds_are_their_own() -> None:
+def test_benchmark_seeds_are_apart_from_training() -> None:
     seeds = sorted(clip.first_seed for clip in benchmark_clips(per_kind=100))
     assert min(np.diff(seeds)) >= 100
     assert seeds[0] > HELD_OUT_SEEDS + 50_000
     assert seeds[-1] + 100 <= TRAINING_SEEDS
 
 
-def test_a_clip_is_what_its_kind_promises(rendered: tuple[Kind, RenderedClip]) -> None:
+def test_a_clip_satisfies_its_kind(rendered: tuple[Kind, RenderedClip]) -> None:
     kind, clip = rendered
     moving = clip.dynamic_mask.mean(axis=(1, 2))
     still_objects = ((clip.solid >= 0) & ~clip.dynamic_mask).mean(axis=(1, 2))
@@ -58,7 +58,7 @@ def test_a_clip_is_what_its_kind_promises(rendered: tuple[Kind, RenderedClip]) -
         assert travelled < 1e-12
 
 
-def test_a_clip_renders_the_same_again() -> None:
+def test_rendering_a_clip_is_deterministic() -> None:
     clip = BenchmarkClip(Kind.STILL_CAMERA, number=2, frames=4, crf=23)
     first, second = render_benchmark_clip(clip), render_benchmark_clip(clip)
     np.testing.assert_array_equal(first.images, second.images)

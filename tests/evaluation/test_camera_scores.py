@@ -62,8 +62,8 @@ def test_ate_and_rpe_are_evos(seed: int) -> None:
         metric.process_data((reference, aligned))
         expected.append(metric.get_all_statistics()["rmse"])
     scores = score_trajectory(estimate, truth, SCENE_DEPTH)
-    found = [scores.ate, scores.rpe_translation, scores.rpe_rotation_deg]
-    assert found == pytest.approx(expected, rel=1e-6)
+    errors = [scores.ate, scores.rpe_translation, scores.rpe_rotation_deg]
+    assert errors == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("angle", [1e-5, 3.0, 90.0, 179.0])
@@ -118,7 +118,7 @@ def test_true_camera_that_stands_still_has_rotations_only() -> None:
     assert scores.rotation_deg > 1
 
 
-def test_what_is_claimed_of_a_still_camera() -> None:
+def test_drift_and_rotation_of_a_still_camera() -> None:
     estimate = still_path(2)
     estimate[1, 0, 3] = 2.0
     estimate[1, :3, :3] = Rotation.from_euler("y", 5, degrees=True).as_matrix()

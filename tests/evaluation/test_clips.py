@@ -79,7 +79,7 @@ def test_a_perfect_clip_scores_perfectly_in_any_scale(truth: Truth) -> None:
     assert ours.points.distance == pytest.approx(0, abs=1e-5)
 
 
-def test_baselines_are_what_they_say(truth: Truth) -> None:
+def test_scores_of_the_baselines(truth: Truth) -> None:
     scores = evaluate_clip(perfect_clip(truth), truth)
     stored = resample_truth(truth, FRAMES, HALF_AND_CROP, 32, 44)
     moving = stored.dynamic_mask.mean(axis=(1, 2))

@@ -67,11 +67,11 @@ def test_points_off_by_a_known_distance() -> None:
     scale = 2 / (1.1**2 + 0.9**2)
     expected = math.sqrt(3) * ((1.1 * scale - 1) + (1 - 0.9 * scale)) / 2
     shape = (1, 2, 4, 3)
-    found = score_points(
+    scores = score_points(
         (factor * corners).reshape(shape), corners.reshape(shape), np.ones(shape[:3], bool)
     )
     # Every corner is nearest to itself, so all three are the same.
-    assert list(vars(found).values()) == pytest.approx([expected] * 3)
+    assert list(vars(scores).values()) == pytest.approx([expected] * 3)
 
 
 def test_a_nearest_point_is_never_farther_than_that_of_the_same_pixel() -> None:

@@ -1,4 +1,4 @@
-"""How scores of clips become figures, and figures verdicts."""
+"""Pooling of clips' scores to figures, and verdicts on requirements."""
 
 import io
 import json
@@ -69,7 +69,7 @@ def ours(results: list[ClipResult], key: str, *groups: str) -> float:
     return pooled(results, figure_named(key), "ours", groups)
 
 
-def test_masks_are_averaged_over_clips_of_the_groups_asked_for() -> None:
+def test_masks_are_averaged_over_the_clips_of_chosen_groups() -> None:
     results = [clip(Kind.MOVERS, jm=0.2), clip(Kind.MOVERS, jm=0.6), clip(Kind.FROZEN, jm=1.0)]
     assert ours(results, "jm") == pytest.approx(0.6)
     assert ours(results, "jm", Kind.MOVERS.value) == pytest.approx(0.4)
@@ -93,7 +93,7 @@ def test_ate_is_compared_clip_by_clip(results: list[ClipResult]) -> None:
     assert ours(results, "ate") == pytest.approx(0.8 / 2)  # over the scene's depth
 
 
-def test_still_cameras_take_no_part_in_paths(results: list[ClipResult]) -> None:
+def test_clips_with_a_still_camera_have_no_trajectory_scores(results: list[ClipResult]) -> None:
     still = Kind.STILL_CAMERA.value
     assert math.isnan(ours(results, "ate_over_static", still))
     assert ours(results, "still_wander", still) == 0.02
@@ -108,7 +108,7 @@ def test_the_best_baseline_is_the_strongest_in_a_figure(results: list[ClipResult
     assert math.isnan(value)
 
 
-def test_required_is_what_the_project_promised() -> None:
+def test_requirements_of_the_project() -> None:
     bounds = [
         (one.comparison, one.must if isinstance(one.must, float) else "best baseline", one.goal)
         for one in (*SYNTHETIC, *POSED_VIDEO)
@@ -175,7 +175,7 @@ def test_tables_show_ours_beside_the_best_baseline(results: list[ClipResult]) ->
     assert methods[0][1:] == ["0.500", "0.500", "0.920", "0.850", "0.030", "0.500"]
 
 
-def test_verdicts_table_says_what_is_met(results: list[ClipResult]) -> None:
+def test_verdicts_table_shows_what_is_met(results: list[ClipResult]) -> None:
     no_first_pass = [clip(Kind.STILL_CAMERA, jm=0.3)]
     rows = {row[0]: row[-1] for row in printed(verdicts_table(judge(SYNTHETIC, no_first_pass)))}
     assert rows["masks JM, all clips"] == "no"

@@ -1,4 +1,4 @@
-"""Readers of real video with truth: what they find, what they read, what they refuse."""
+"""Reading real video with ground truth: layouts, masks, poses, depths, and errors."""
 
 import re
 import shutil
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from easi3r.errors import Easi3RError, FrameSizeError, TruthError
+from easi3r.errors import Easi3RError, FrameSizeError, SettingsError, TruthError
 from easi3r.evaluation.sequences import (
     SEVEN_SCENES_INTRINSICS,
     FrameChoice,
@@ -72,16 +72,31 @@ def test_frames_are_spread_over_the_sequence_and_never_far_apart() -> None:
     assert FrameChoice(16).of(1000) == list(range(0, 80, 5))
     assert FrameChoice(16, stride=1).of(50) == list(range(16))
     assert FrameChoice(16).of(5) == list(range(5))
+    assert FrameChoice(2).of(1000) == [0, 5]
 
 
-def test_sequences_are_found_in_every_layout(davis: Path, posed: Path) -> None:
-    found = {one.name: one for one in find_sequences(davis)}
-    assert set(found) == {"goose", "swan", "kitchen/seq-01"}
-    assert found["swan"] == MaskedVideo("swan", davis / "swan.mp4", davis / "swan_masks")
-    goose = found["goose"]
+@pytest.mark.parametrize(("frames", "stride"), [(1, None), (0, None), (-3, 1), (4, 0), (4, -1)])
+def test_a_choice_without_a_pair_or_a_step_is_refused(frames: int, stride: int | None) -> None:
+    with pytest.raises(SettingsError, match=r"frames|stride"):
+        FrameChoice(frames, stride)
+
+
+def test_two_frames_of_a_video_can_be_chosen(davis: Path) -> None:
+    frames, masks = read_masked(
+        masked_video(davis / "swan.mp4", davis / "swan_masks"), FrameChoice(2, 3), WIDTH, 8
+    )
+    assert frames.frame_index.tolist() == [0, 3]
+    assert len(masks) == 2
+
+
+def test_sequences_of_every_layout_are_listed(davis: Path, posed: Path) -> None:
+    sequences = {one.name: one for one in find_sequences(davis)}
+    assert set(sequences) == {"goose", "swan", "kitchen/seq-01"}
+    assert sequences["swan"] == MaskedVideo("swan", davis / "swan.mp4", davis / "swan_masks")
+    goose = sequences["goose"]
     assert isinstance(goose, MaskedVideo)
     assert goose.video == davis / "JPEGImages" / "480p" / "goose"
-    assert isinstance(found["kitchen/seq-01"], PosedFolder)
+    assert isinstance(sequences["kitchen/seq-01"], PosedFolder)
 
 
 def test_masks_belong_to_the_frames_that_are_read(davis: Path) -> None:
@@ -110,15 +125,15 @@ def test_depth_is_in_metres_where_known_and_poses_are_rigid(posed: Path) -> None
     assert not truth.dynamic_mask.any()
 
 
-def test_intrinsics_are_those_given_or_beside_the_frames_or_of_7_scenes(posed: Path) -> None:
+def test_intrinsics_come_from_the_caller_or_a_file_or_7_scenes(posed: Path) -> None:
     np.testing.assert_array_equal(posed_folder(posed).intrinsics, SEVEN_SCENES_INTRINSICS)
     beside = np.diag([500.0, 501.0, 1.0])
     np.savetxt(posed.parent / "camera-intrinsics.txt", beside)
     np.testing.assert_array_equal(posed_folder(posed).intrinsics, beside)
-    given = np.diag([50.0, 50.0, 1.0])
-    [sequence] = find_sequences(posed.parent, given)
+    intrinsics = np.diag([50.0, 50.0, 1.0])
+    [sequence] = find_sequences(posed.parent, intrinsics)
     assert isinstance(sequence, PosedFolder)
-    np.testing.assert_array_equal(sequence.intrinsics, given)
+    np.testing.assert_array_equal(sequence.intrinsics, intrinsics)
     _, truth = read_posed(sequence, FrameChoice(3), WIDTH // 2, 8)
     assert truth.intrinsics[0, 0, 0] == 25
 

@@ -1,4 +1,4 @@
-"""`make faults`: every fault of the suite inflicted on real runs, and a table of what came of it.
+"""`make faults`: every fault of the suite inflicted on real runs, and a table of the outcomes.
 
 Exits 1 if a clip was lost, committed twice, torn or computed again, or if fewer than
 `--at-least` faults came to happen.
@@ -118,10 +118,10 @@ def main() -> None:
         with ThreadPoolExecutor(2) as threads:  # one suite waits for its server, one for its disk
             for _ in threads.map(lambda suite: _run(suite, progress), suites):
                 pass
-    found = rows(progress.trials)
-    write(found, progress.trials, arguments.out)
-    console.print(table(found))
-    *_, whole = found
+    table_rows = rows(progress.trials)
+    write(table_rows, progress.trials, arguments.out)
+    console.print(table(table_rows))
+    *_, whole = table_rows
     took = timedelta(seconds=round(time.monotonic() - began))
     console.print(f"{whole.faults} faults in {took}; {whole.missed} did not come to happen")
     sys.exit(0 if whole.sound and whole.faults >= arguments.at_least else 1)

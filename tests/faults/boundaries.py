@@ -20,7 +20,7 @@ _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
 class Act(Protocol):
-    """What a process does just before a step; `descriptor` is of the file about to be flushed."""
+    """Action of a process just before a step; `descriptor` is of the file about to be flushed."""
 
     def __call__(self, descriptor: int | None) -> None: ...
 
@@ -57,7 +57,7 @@ class At:
 
 @dataclass
 class Boundaries:
-    """Counts the steps below a folder, and acts before one of them if told to."""
+    """Counts the steps below a folder, and can act before one of them."""
 
     folder: Path
     at: At | None = None

@@ -45,7 +45,7 @@ class Run:
 
     Attributes:
         destination: path or URL of the dataset.
-        folder: scratch of this run alone: its inference log and what its process said.
+        folder: scratch of this run alone: its inference log and its process's output.
         engine: see `tests.engines`.
         environment: variables set for the run's process, over those of this one.
     """
@@ -63,7 +63,7 @@ class Run:
 
     @property
     def output(self) -> Path:
-        """What the run's process wrote, its traceback included."""
+        """Output of the run's process, its traceback included."""
         return self.folder / "output"
 
     @property
@@ -137,9 +137,9 @@ def annotate_and_audit(run: Run) -> None:
     annotate(run)
     collect_garbage(run.destination, older_than_seconds=0)
     update_index(run.destination)
-    found = audit(run.destination, older_than_seconds=0).findings
-    if found:
-        raise SystemExit(f"the audit found: {[str(finding) for finding in found]}")
+    findings = audit(run.destination, older_than_seconds=0).findings
+    if findings:
+        raise SystemExit(f"the audit found: {[str(finding) for finding in findings]}")
 
 
 def annotate_on_dask(run: Run) -> None:

@@ -1,4 +1,4 @@
-"""What a dataset holds, read without any code of `easi3r.store`: the judge is not the accused."""
+"""Contents of a dataset, read without any code of `easi3r.store`, which is under test."""
 
 import hashlib
 import json
@@ -42,8 +42,8 @@ class Contents:
         gone = frozenset(clip_ids)
 
         def theirs(names: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
-            kept = {n: value for n, value in ours.items() if n.partition(".")[0] not in gone}
-            return kept | {n: value for n, value in names.items() if n.partition(".")[0] in gone}
+            own = {n: value for n, value in ours.items() if n.partition(".")[0] not in gone}
+            return own | {n: value for n, value in names.items() if n.partition(".")[0] in gone}
 
         return Contents(
             theirs(actual.objects, self.objects),
@@ -54,7 +54,7 @@ class Contents:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a fault did to the clips, after the next run; each entry says which and how.
+    """Damage of a fault to the clips, after the next run; each entry says which and how.
 
     Attributes:
         lost: planned and neither committed nor quarantined, or quarantined although sound.
@@ -101,7 +101,7 @@ def _records(fs: AbstractFileSystem, folder: str) -> dict[str, dict[str, Any]]:
 def _check(
     fs: AbstractFileSystem, root: str, record: dict[str, Any]
 ) -> tuple[list[str], dict[str, str]]:
-    problems, found = [], {}
+    problems, digests = [], {}
     for stored in record["objects"]:
         name = stored["name"]
         try:
@@ -109,10 +109,10 @@ def _check(
         except FileNotFoundError:
             problems.append(f"{name} is missing")
             continue
-        found[name] = hashlib.sha256(data).hexdigest()
-        if found[name] != stored["sha256"]:
+        digests[name] = hashlib.sha256(data).hexdigest()
+        if digests[name] != stored["sha256"]:
             problems.append(f"{name} differs from its record ({len(data)} bytes)")
-    return problems, found
+    return problems, digests
 
 
 def judge(
@@ -125,9 +125,9 @@ def judge(
         before, after: before and after the run that followed the fault.
         recomputed: inferences of that run, by clip id.
     """
-    settled = after.committed | after.quarantined.keys()
+    finished = after.committed | after.quarantined.keys()
     planned = undisturbed.committed | undisturbed.quarantined.keys()
-    lost = [f"{name}: neither committed nor quarantined" for name in planned - settled]
+    lost = [f"{name}: neither committed nor quarantined" for name in planned - finished]
     unjust = after.quarantined.keys() - undisturbed.quarantined.keys()
     lost += [f"{name}: quarantined ({after.quarantined[name]})" for name in unjust]
     lost += [f"{name}: no longer there" for name in before.committed - after.committed]

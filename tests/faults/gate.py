@@ -1,4 +1,4 @@
-"""A meeting of two processes at a stated point, by FIFOs: nobody sleeps, nobody guesses."""
+"""A meeting of two processes at a stated point, by FIFOs: without sleeps or timeouts that guess."""
 
 import os
 import select

@@ -15,7 +15,7 @@ _CREATE_ONLY = b"if-none-match"
 
 
 class Action(StrEnum):
-    """What becomes of a request."""
+    """Treatment of a request."""
 
     PASS = "pass"
     SLOW_DOWN = "answer 503 SlowDown"
@@ -52,10 +52,10 @@ class Request:
     def sent(self, dropped: frozenset[bytes] = frozenset()) -> bytes:
         """Its bytes, for a connection that ends with the answer, without some headers."""
         dropped |= {b"connection", b"expect"}
-        kept = [
+        lines = [
             line for line in self.head[1:] if line.partition(b":")[0].strip().lower() not in dropped
         ]
-        head = b"\r\n".join([self.head[0], *kept, b"Connection: close"])
+        head = b"\r\n".join([self.head[0], *lines, b"Connection: close"])
         return head + b"\r\n\r\n" + self.body
 
 
@@ -73,7 +73,7 @@ class Proxy:
 
     Attributes:
         server: host and port that requests are taken to.
-        spoil: asked about each request, with its number from 0 since `begin`.
+        spoil: callback that decides about each request, by its number from 0 since `begin`.
         delay_seconds: how long `Action.DELAY` keeps a request back.
     """
 

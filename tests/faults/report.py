@@ -1,4 +1,4 @@
-"""The table of a suite: what was tried, and what became of the clips."""
+"""The table of a suite: faults, and the state of the clips after them."""
 
 import json
 from collections import defaultdict
@@ -65,21 +65,23 @@ def _row(kind: str, trials: Sequence[Trial]) -> Row:
     )
 
 
-def table(found: Sequence[Row]) -> Table:
+def table(table_rows: Sequence[Row]) -> Table:
     """For a terminal."""
     drawn = Table("kind", *COLUMNS)
-    for number, row in enumerate(found):
+    for number, row in enumerate(table_rows):
         values = [str(getattr(row, column)) for column in COLUMNS]
-        drawn.add_row(row.kind, *values, end_section=number == len(found) - 2)
+        drawn.add_row(row.kind, *values, end_section=number == len(table_rows) - 2)
     return drawn
 
 
-def write(found: Sequence[Row], trials: Sequence[Trial], path: Path) -> None:
+def write(table_rows: Sequence[Row], trials: Sequence[Trial], path: Path) -> None:
     """Rows, and every trial in which something came to harm or nothing happened, as JSON."""
-    told = [
+    unsound = [
         {"kind": t.fault.kind, "fault": t.fault.name, "failure": t.failure, **asdict(t.verdict)}
         for t in trials
         if not t.sound or not t.inflicted
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"rows": [asdict(row) for row in found], "trials": told}, indent=1))
+    path.write_text(
+        json.dumps({"rows": [asdict(row) for row in table_rows], "trials": unsound}, indent=1)
+    )

@@ -1,4 +1,4 @@
-"""The judge itself: each kind of harm is seen, and none where there is none."""
+"""The comparison of datasets itself: each kind of damage is detected, and no other."""
 
 import json
 from collections import Counter

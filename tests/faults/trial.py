@@ -1,4 +1,4 @@
-"""One trial: a run with a fault, what it left, the next run, and what the clips came to."""
+"""One trial: a run with a fault, the next run, and the state of the clips after each."""
 
 import itertools
 import shutil
@@ -47,7 +47,7 @@ class Trial:
     """A fault that was tried, and what came of it.
 
     Attributes:
-        failure: what a run said that nothing disturbed and that did not end well, else None.
+        failure: output of an undisturbed run that did not end well, else None.
     """
 
     fault: Fault
@@ -114,13 +114,13 @@ class Arena:
         return tuple(spec.clip_id for specs in planned for spec in specs)
 
     def undisturbed(self) -> Contents:
-        """What the collection gives when nothing happens."""
+        """Contents of the dataset of an undisturbed run."""
         run = self.new_run()
         run_again(run)
         return self.read(run)
 
     def read(self, run: Run) -> Contents:
-        """What the dataset of a run holds."""
+        """Contents of a run's dataset."""
         return read_contents(run.destination, **self.storage)
 
     def hold(self, fault: Fault, undisturbed: Contents) -> Trial:
@@ -146,7 +146,7 @@ class Arena:
         return Trial(fault, inflicted, verdict, time.monotonic() - began)
 
     def _clean(self, run: Run) -> None:
-        """Hundreds of datasets would fill a small disk; those of trouble are kept."""
+        """Hundreds of datasets would fill a small disk; only those of failed trials stay."""
         shutil.rmtree(run.folder, ignore_errors=True)
         shutil.rmtree(run.destination, ignore_errors=True)
 

@@ -1,4 +1,4 @@
-"""Passes over the pairs of a clip: what the second one takes over is what it would compute."""
+"""Forward passes over the pairs of a clip: pairs that the second reuses equal recomputed ones."""
 
 import numpy as np
 import pytest
@@ -29,22 +29,22 @@ def clip() -> Clip:
 
 @settings(max_examples=15, deadline=None, derandomize=True)
 @given(patches=st.lists(st.sets(st.integers(0, 5)), min_size=FRAMES, max_size=FRAMES))
-def test_pairs_taken_over_are_those_recomputed(clip: Clip, patches: list[set[int]]) -> None:
+def test_reused_pairs_equal_recomputed_ones(clip: Clip, patches: list[set[int]]) -> None:
     network, features, graph, first = clip
     moving = torch.zeros(FRAMES, HEIGHT, WIDTH, dtype=torch.bool)
     for frame, moved in enumerate(patches):
         for patch in moved:
             moving[frame, 16 * (patch // 3), 16 * (patch % 3)] = True
-    taken = reweighted_pass(network, features, graph, EXECUTION, moving, first)
+    reused = reweighted_pass(network, features, graph, EXECUTION, moving, first)
     anew = reweighted_pass(network, features, graph, EXECUTION, moving)
     tokens = moving.unflatten(2, (3, 16)).unflatten(1, (2, 16)).amax(dim=(2, 4)).flatten(1)
-    plainly, _ = network.predict(features, graph.edges, tokens)  # no pair told from the others
+    unsplit, _ = network.predict(features, graph.edges, tokens)  # all pairs alike
     for name in ("points_1", "points_2", "confidence_1", "confidence_2"):
-        ours = getattr(taken.prediction, name)
+        ours = getattr(reused.prediction, name)
         torch.testing.assert_close(ours, getattr(anew.prediction, name))
-        torch.testing.assert_close(ours, getattr(plainly, name))
+        torch.testing.assert_close(ours, getattr(unsplit, name))
     for name in ("source_mean", "source_std", "reference_mean", "reference_std"):
-        ours, theirs = getattr(taken.statistics, name), getattr(anew.statistics, name)
+        ours, theirs = getattr(reused.statistics, name), getattr(anew.statistics, name)
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
@@ -67,7 +67,7 @@ def test_the_network_runs_only_the_pairs_that_something_moves_in(
     assert len(run) == len(set(run))
 
 
-def test_what_is_gathered_is_complete_and_in_its_place() -> None:
+def test_gathered_values_are_complete_and_in_order() -> None:
     whole = KeyMeans(torch.rand(5, 2, 3, 4), torch.rand(5, 2, 3, 4))
     gathered = Gathered[KeyMeans](5)
     for pairs in (np.array([4, 1]), np.array([0, 3])):

@@ -200,7 +200,7 @@ def test_every_difference_of_the_tensors_is_in_one_error(tmp_path: Path, network
     assert "dec_norm.weight of torch.int64" in message
 
 
-def test_a_wrong_hash_names_both(tmp_path: Path, network: DUSt3R) -> None:
+def test_the_error_of_a_wrong_hash_names_both_hashes(tmp_path: Path, network: DUSt3R) -> None:
     path = write_pth(tmp_path / "a.pth", network.state_dict())
     with pytest.raises(CheckpointError, match=f"{sha256(path)}, not {'0' * 64}"):
         load_checkpoint(str(path), "0" * 64)
@@ -276,7 +276,7 @@ def test_unknown_keywords_are_logged_and_the_tensors_decide(
     assert "ignoring unknown keywords ['novelty']" in caplog.text
 
 
-def test_a_missing_size_is_named(tmp_path: Path, network: DUSt3R) -> None:
+def test_a_missing_size_is_named_in_the_error(tmp_path: Path, network: DUSt3R) -> None:
     keywords = {name: value for name, value in KEYWORDS.items() if name != "dec_depth"}
     folder = write_folder(tmp_path / "short", network.state_dict(), keywords)
     with pytest.raises(CheckpointError, match="lacks dec_depth"):
@@ -284,7 +284,7 @@ def test_a_missing_size_is_named(tmp_path: Path, network: DUSt3R) -> None:
 
 
 @pytest.mark.parametrize(("name", "keep"), [("a.pth", 0), ("a.pth", 1000), ("a.pth", -1000)])
-def test_truncated_pth(tmp_path: Path, network: DUSt3R, name: str, keep: int) -> None:
+def test_a_truncated_pth_is_refused(tmp_path: Path, network: DUSt3R, name: str, keep: int) -> None:
     path = write_pth(tmp_path / name, network.state_dict())
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(CheckpointError, match="damaged"):
@@ -292,7 +292,7 @@ def test_truncated_pth(tmp_path: Path, network: DUSt3R, name: str, keep: int) ->
 
 
 @pytest.mark.parametrize("keep", [0, 100, -100])
-def test_truncated_safetensors(tmp_path: Path, network: DUSt3R, keep: int) -> None:
+def test_a_truncated_safetensors_is_refused(tmp_path: Path, network: DUSt3R, keep: int) -> None:
     folder = write_folder(tmp_path / "cut", network.state_dict())
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:keep])
@@ -301,21 +301,23 @@ def test_truncated_safetensors(tmp_path: Path, network: DUSt3R, keep: int) -> No
 
 
 @pytest.mark.parametrize("content", [{"model": {}}, {"args": 1, "model": {}}, [1], {"a": 1}])
-def test_another_layout_of_pth(tmp_path: Path, content: object) -> None:
+def test_a_pth_of_another_layout_is_refused(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "layout.pth")
     with pytest.raises(CheckpointError, match=r"lacks `args\.model`"):
         load_checkpoint(str(tmp_path / "layout.pth"))
 
 
 @pytest.mark.parametrize(("text", "problem"), [("{", "not JSON"), ("[]", "not a JSON object")])
-def test_unreadable_config(tmp_path: Path, network: DUSt3R, text: str, problem: str) -> None:
+def test_an_unreadable_config_is_refused(
+    tmp_path: Path, network: DUSt3R, text: str, problem: str
+) -> None:
     folder = write_folder(tmp_path / "config", network.state_dict())
     (folder / "config.json").write_text(text)
     with pytest.raises(CheckpointError, match=problem):
         load_checkpoint(str(folder))
 
 
-def test_a_config_that_describes_nothing(tmp_path: Path, network: DUSt3R) -> None:
+def test_a_config_that_describes_no_network_is_refused(tmp_path: Path, network: DUSt3R) -> None:
     folder = write_folder(tmp_path / "config", network.state_dict(), {"patch_size": 16})
     with pytest.raises(CheckpointError, match="describes no network"):
         load_checkpoint(str(folder))
@@ -333,7 +335,7 @@ def test_the_embedded_model_loads_and_is_small() -> None:
     assert torch.isfinite(prediction.points_1).all()
 
 
-def test_missing_things_are_named(tmp_path: Path, network: DUSt3R) -> None:
+def test_missing_files_are_named_in_the_error(tmp_path: Path, network: DUSt3R) -> None:
     with pytest.raises(CheckpointError, match="no embedded weights of that name"):
         load_checkpoint("no-such-weights")
     with pytest.raises(CheckpointError, match="no such file"):
@@ -393,7 +395,7 @@ def test_a_changed_copy_in_the_cache_is_refused(
         load_checkpoint(f"{bucket}/released.pth")
 
 
-def test_unusable_urls(cache: Path) -> None:
+def test_unusable_urls_are_refused(cache: Path) -> None:
     with pytest.raises(CheckpointError, match="cannot be read"):
         load_checkpoint("memory://nothing/here.pth")
     with pytest.raises(CheckpointError, match="fsspec cannot open"):
@@ -454,7 +456,7 @@ def hub(root: Path) -> Iterator[str]:
         server.server_close()
 
 
-def test_what_a_server_refuses_is_permanent(tmp_path: Path) -> None:
+def test_refusals_of_a_server_are_permanent_errors(tmp_path: Path) -> None:
     with hub(tmp_path) as endpoint:
         with pytest.raises(CheckpointError, match="403"):
             load_checkpoint(f"{endpoint}/forbidden.pth")

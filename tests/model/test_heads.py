@@ -32,7 +32,7 @@ def test_a_zero_output_has_a_finite_gradient() -> None:
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(4, 6), (3, 5)], ids=["even", "odd"])
-def test_images_at_once_change_nothing(
+def test_output_does_not_depend_on_the_images_processed_at_once(
     rows: int, columns: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     head, features, frames, hooked = dpt_inputs(rows, columns)
@@ -48,7 +48,7 @@ def test_images_at_once_change_nothing(
     torch.testing.assert_close(head(features, frames, hooked), together)
 
 
-def test_every_frame_counts_for_its_own_pairs_alone() -> None:
+def test_a_frame_affects_its_own_pairs_only() -> None:
     head, features, frames, hooked = dpt_inputs(4, 6)
     tokens = features.tokens.clone()
     tokens[1] += 1

@@ -1,4 +1,4 @@
-"""Which weights are known and here, with a Hugging Face cache laid out by hand."""
+"""Inventory of named weights and their files, with a Hugging Face cache laid out by hand."""
 
 import hashlib
 import json
@@ -78,7 +78,7 @@ def test_embedded_and_published_weights_are_listed() -> None:
         assert weights.source.endswith(f"/{weights.name}")
 
 
-def test_cached_weights_are_found(hub_cache: Path) -> None:
+def test_cached_weights_are_listed_with_their_file(hub_cache: Path) -> None:
     snapshot = put_in_cache(hub_cache, DUST3R, {"config.json": b"{}", "model.safetensors": b"tiny"})
     _, dust3r, monst3r = list_weights()
     assert dust3r.place is Place.CACHED
@@ -91,25 +91,25 @@ def test_cached_weights_are_found(hub_cache: Path) -> None:
 
 
 @pytest.mark.parametrize("only", ["config.json", "model.safetensors"])
-def test_half_a_download_is_none(hub_cache: Path, only: str) -> None:
+def test_an_incomplete_download_counts_as_absent(hub_cache: Path, only: str) -> None:
     put_in_cache(hub_cache, MONST3R, {only: b"{}"})
     assert named_weights(MONST3R).place is Place.ABSENT
 
 
-def test_a_deleted_blob_is_none(hub_cache: Path) -> None:
+def test_a_deleted_blob_counts_as_absent(hub_cache: Path) -> None:
     snapshot = put_in_cache(hub_cache, DUST3R, {"config.json": b"{}", "model.safetensors": b"tiny"})
     (snapshot / "model.safetensors").resolve().unlink()
     assert named_weights(DUST3R).place is Place.ABSENT
 
 
-def test_a_folder_of_the_repositorys_name_goes_first(tmp_path: Path, hub_cache: Path) -> None:
+def test_a_folder_of_the_repositorys_name_takes_precedence(tmp_path: Path, hub_cache: Path) -> None:
     put_in_cache(hub_cache, DUST3R, {"config.json": b"{}", "model.safetensors": b"tiny"})
     for name, content in checkpoint(tmp_path / DUST3R, build(TINY)).items():
         (tmp_path / DUST3R / name).write_bytes(content)
-    found = named_weights(DUST3R)
-    assert found.place is Place.FOLDER
-    assert found.file is not None
-    assert found.file.sha256 == load_checkpoint(DUST3R).sha256
+    listed = named_weights(DUST3R)
+    assert listed.place is Place.FOLDER
+    assert listed.file is not None
+    assert listed.file.sha256 == load_checkpoint(DUST3R).sha256
     (tmp_path / DUST3R / "config.json").unlink()
     with pytest.raises(CheckpointError, match=r"lacks config\.json"):
         named_weights(DUST3R)
@@ -124,7 +124,7 @@ print(listed.file.sha256, loaded.sha256 == listed.file.sha256, loaded.licence ==
 
 
 @pytest.mark.parametrize("variable", ["HF_HUB_CACHE", "HF_HOME"])
-def test_what_is_listed_is_what_is_loaded(tmp_path: Path, variable: str) -> None:
+def test_the_listed_file_is_the_loaded_one(tmp_path: Path, variable: str) -> None:
     cache = tmp_path / "chosen" / "hub"
     files = checkpoint(tmp_path / "made", build(TINY))
     put_in_cache(cache, MONST3R, files)
@@ -148,7 +148,7 @@ def test_only_embedded_weights_have_a_card() -> None:
     assert embedded_card(DUST3R) is None
 
 
-def test_unknown_names_are_refused_with_those_known() -> None:
+def test_unknown_names_are_refused_with_a_list_of_known_ones() -> None:
     with pytest.raises(CheckpointError, match="no weights are known by that name") as caught:
         named_weights("micro")
     for name in ("nano", DUST3R, MONST3R):

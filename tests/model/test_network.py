@@ -76,7 +76,7 @@ def test_a_side_that_is_no_multiple_of_the_patch_is_refused(network: DUSt3R) -> 
         network.encode(normalise(images(48, 90)))
 
 
-def test_features_of_a_frame_do_not_depend_on_its_company(
+def test_features_of_a_frame_do_not_depend_on_its_batch(
     network: DUSt3R, features: FrameFeatures
 ) -> None:
     alone = network.encode(normalise(images(48, 80)[1:2]))
@@ -128,7 +128,7 @@ def test_predict_gives_the_key_means_of_its_own_pass(
     assert not torch.allclose(plain.decoder_1, reweighted.decoder_1, atol=1e-4)
 
 
-def test_nothing_moving_is_the_plain_pass(network: DUSt3R, features: FrameFeatures) -> None:
+def test_empty_masks_give_the_unweighted_pass(network: DUSt3R, features: FrameFeatures) -> None:
     plain, _ = network.predict(features, EDGES)
     masks = torch.zeros(3, 15, dtype=torch.bool)
     masks[0] = True  # never image 2 of the pairs below
@@ -193,7 +193,7 @@ def test_heads_and_key_means_stay_in_float32_under_autocast(
     assert 0 < error < 0.2 * all_outputs(expected).std()
 
 
-def test_lower_precision_rounds_the_blocks_alone(network: DUSt3R, features: FrameFeatures) -> None:
+def test_lower_precision_rounds_only_the_blocks(network: DUSt3R, features: FrameFeatures) -> None:
     lower = network.in_precision("bfloat16")
     rounded = {name for name, t in lower.state_dict().items() if t.dtype == torch.bfloat16}
     assert rounded
@@ -211,7 +211,7 @@ def test_lower_precision_rounds_the_blocks_alone(network: DUSt3R, features: Fram
     assert 0 < error < 0.2 * all_outputs(expected).std()
 
 
-def test_precision_is_converted_once_and_never_regained(network: DUSt3R) -> None:
+def test_precision_is_converted_once_and_cannot_be_restored(network: DUSt3R) -> None:
     assert network.in_precision("float32") is network
     lower = network.in_precision("bfloat16")
     assert lower.in_precision("bfloat16") is lower

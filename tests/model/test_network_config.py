@@ -25,13 +25,13 @@ def test_json_round_trip(config: ModelConfig) -> None:
         ({"rope_base": -1.0}, "rope_base"),
     ],
 )
-def test_impossible_sizes_are_named(change: dict, named: str) -> None:
+def test_impossible_sizes_are_named_in_the_error(change: dict, named: str) -> None:
     values = TINY.to_json() | change
     with pytest.raises(SettingsError, match=named):
         ModelConfig.from_json(values)
 
 
-def test_unknown_and_missing_keys_are_named() -> None:
+def test_unknown_and_missing_keys_are_named_in_the_error() -> None:
     with pytest.raises(SettingsError, match="colour"):
         ModelConfig.from_json(TINY.to_json() | {"colour": 3})
     values = TINY.to_json()

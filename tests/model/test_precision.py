@@ -1,4 +1,4 @@
-"""What is said of this machine's processor against what the kernel says of it."""
+"""bfloat16 support of this machine's processor, against the flags that the kernel reports."""
 
 import platform
 from pathlib import Path
@@ -14,6 +14,6 @@ CPU_INFO = Path("/proc/cpuinfo")
 @pytest.mark.skipif(
     platform.machine() != "x86_64" or not CPU_INFO.exists(), reason="no x86 under Linux"
 )
-def test_bfloat16_of_a_processor() -> None:
+def test_bfloat16_support_equals_the_kernels_cpu_flags() -> None:
     flags = set(CPU_INFO.read_text().split())
     assert has_bfloat16(torch.device("cpu")) == bool(flags & {"avx512_bf16", "amx_tile"})

@@ -16,9 +16,9 @@ def test_matches_are_the_centre_of_attention_about_its_peak() -> None:
         layers = list(network.decode(features, EDGES))
         recorder = MatchRecorder(features, LAYERS, HEADS)
         assert list(recorder.watch(iter(layers))) == layers
-    found = recorder.result()
+    matches = recorder.result()
     rows, columns = features.rows, features.columns
-    assert found.place.shape == (len(EDGES), rows, columns, 2)
+    assert matches.place.shape == (len(EDGES), rows, columns, 2)
 
     attention = np.mean(
         [
@@ -36,5 +36,5 @@ def test_matches_are_the_centre_of_attention_about_its_peak() -> None:
         near = one * window
         y, x = np.mgrid[:rows, :columns]
         expected = np.array([(near * x).sum(), (near * y).sum()]) / near.sum()
-        np.testing.assert_allclose(found.place[pair, row, column], expected, atol=1e-4)
-        np.testing.assert_allclose(found.certainty[pair, row, column], near.sum(), atol=1e-5)
+        np.testing.assert_allclose(matches.place[pair, row, column], expected, atol=1e-4)
+        np.testing.assert_allclose(matches.certainty[pair, row, column], near.sum(), atol=1e-5)

@@ -1,4 +1,4 @@
-"""Evidence of motion on exact geometry: a slanted surface, one patch of which moves."""
+"""Motion cues and their evidence on exact geometry: a slanted surface, one patch of which moves."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ from easi3r.motion import (
     match_residual,
     match_score,
 )
-from easi3r.motion.combination import FEATURES
+from easi3r.motion.cues import FEATURES
 from easi3r.types import OpticalFlow, Reconstruction, TokenMatches
 
 HEIGHT, WIDTH, PATCH = 48, 64, 8
@@ -76,34 +76,34 @@ def moving_pixels() -> np.ndarray:
 
 def test_flow_of_a_still_scene_leaves_no_residual() -> None:
     flow = OpticalFlow(EDGES, rigid_flow(), np.ones((6, HEIGHT, WIDTH), bool))
-    found = flow_evidence(IMAGES, flow, reconstruction())
-    assert found.residual.max() < 0.02
-    assert found.strict_residual.max() < 0.02
-    assert found.loose_residual.max() < 0.02
-    np.testing.assert_array_equal(found.seen, 1.0)
+    result = flow_evidence(IMAGES, flow, reconstruction())
+    assert result.residual.max() < 0.02
+    assert result.strict_residual.max() < 0.02
+    assert result.loose_residual.max() < 0.02
+    np.testing.assert_array_equal(result.seen, 1.0)
 
 
-def test_what_moves_across_the_epipolar_lines_stands_out() -> None:
-    found = flow_evidence(IMAGES, flow_with_mover(), reconstruction())
+def test_motion_across_epipolar_lines_has_a_high_residual() -> None:
+    result = flow_evidence(IMAGES, flow_with_mover(), reconstruction())
     moving = moving_pixels()
-    assert found.residual[moving].min() > 4
-    assert found.residual[~moving].max() < 0.02
+    assert result.residual[moving].min() > 4
+    assert result.residual[~moving].max() < 0.02
 
 
 @pytest.mark.parametrize("error", [0.75, 1.35])
-def test_a_wrong_depth_is_no_motion_but_for_the_strict_residual(error: float) -> None:
+def test_depth_errors_raise_only_the_strict_residual(error: float) -> None:
     flow = OpticalFlow(EDGES, rigid_flow(), np.ones((6, HEIGHT, WIDTH), bool))
-    found = flow_evidence(IMAGES, flow, reconstruction(error))
-    assert found.residual.max() < 0.1
-    assert found.strict_residual.min() > 0.5
+    result = flow_evidence(IMAGES, flow, reconstruction(error))
+    assert result.residual.max() < 0.1
+    assert result.strict_residual.min() > 0.5
 
 
 @pytest.mark.parametrize("error", [0.4, 2.5])
-def test_a_depth_far_off_is_no_motion_to_the_loose_residual(error: float) -> None:
+def test_large_depth_errors_leave_the_loose_residual_low(error: float) -> None:
     still = OpticalFlow(EDGES, rigid_flow(), np.ones((6, HEIGHT, WIDTH), bool))
-    found = flow_evidence(IMAGES, still, reconstruction(error))
-    assert found.loose_residual.max() < 0.1
-    assert found.residual.min() > 0.5
+    result = flow_evidence(IMAGES, still, reconstruction(error))
+    assert result.loose_residual.max() < 0.1
+    assert result.residual.min() > 0.5
     moves = flow_evidence(IMAGES, flow_with_mover(), reconstruction(error))
     assert moves.loose_residual[moving_pixels()].min() > 4
 
@@ -111,31 +111,31 @@ def test_a_depth_far_off_is_no_motion_to_the_loose_residual(error: float) -> Non
 def test_inconsistent_flow_is_not_evidence() -> None:
     flow = flow_with_mover()
     flow.consistent[(slice(None), *PATCH_THAT_MOVES)] = False
-    found = flow_evidence(IMAGES, flow, reconstruction())
+    result = flow_evidence(IMAGES, flow, reconstruction())
     moving = moving_pixels()
-    np.testing.assert_array_equal(found.seen[moving], 0.0)
-    np.testing.assert_array_equal(found.seen[~moving], 1.0)
-    assert found.residual[moving].min() > 4  # the only flows there are
+    np.testing.assert_array_equal(result.seen[moving], 0.0)
+    np.testing.assert_array_equal(result.seen[~moving], 1.0)
+    assert result.residual[moving].min() > 4  # the only flows there are
 
 
 def test_one_consistent_flow_outweighs_the_others() -> None:
     flow = flow_with_mover()
     flow.flow[0] = rigid_flow()[0]
     flow.consistent[4, *PATCH_THAT_MOVES] = False  # from frame 0: only that to frame 1 is left
-    found = flow_evidence(IMAGES, flow, reconstruction())
-    assert found.residual[0].max() < 0.02
+    result = flow_evidence(IMAGES, flow, reconstruction())
+    assert result.residual[0].max() < 0.02
 
 
-def test_a_place_looks_worse_only_where_there_is_something_to_see() -> None:
+def test_photometric_residual_needs_texture() -> None:
     """The rest of the image has a texture that goes with the surface; a plain one tells nothing."""
     plain = flow_evidence(IMAGES, flow_with_mover(), reconstruction())
-    assert plain.worse_look.max() == 0
+    assert plain.photometric_residual.max() == 0
     rows = np.arange(HEIGHT)[:, None]
     striped = np.broadcast_to(128 + 100 * np.sin(rows), (HEIGHT, WIDTH)).astype(np.uint8)
     images = np.repeat(np.stack([striped] * 3)[..., None], 3, axis=-1)
     images[1, 19:35, 24:40] = images[0, 16:32, 24:40]  # the patch moves 3 pixels a frame
     images[2, 22:38, 24:40] = images[0, 16:32, 24:40]
-    seen = flow_evidence(images, flow_with_mover(), reconstruction()).worse_look
+    seen = flow_evidence(images, flow_with_mover(), reconstruction()).photometric_residual
     assert np.median(seen[0, 18:30, 26:38]) > 5
     assert np.median(seen[0, :12]) == 0
 
@@ -152,11 +152,11 @@ def matches(shift_tokens: float) -> TokenMatches:
     )
 
 
-def test_matches_of_a_still_scene_are_where_geometry_puts_them() -> None:
+def test_matches_of_a_static_scene_have_no_reprojection_error() -> None:
     assert match_residual(matches(0.0), EDGES, reconstruction()).max() < 0.02
 
 
-def test_matches_of_a_mover_are_elsewhere() -> None:
+def test_matches_of_a_moving_object_have_a_reprojection_error() -> None:
     residual = match_residual(matches(2.0), EDGES, reconstruction())
     np.testing.assert_allclose(residual[:, 2:4, 3:5], 2.0, atol=0.05)
     residual[:, 2:4, 3:5] = 0
@@ -181,23 +181,23 @@ def test_each_cue_alone_masks_the_mover() -> None:
     assert (by_match & moving).sum() / (by_match | moving).sum() > 0.5  # tokens, upsampled
 
 
-def test_the_combination_is_a_logistic_model_of_the_features() -> None:
+def test_combined_cue_is_a_logistic_model_of_the_features() -> None:
     values = features(evidence())
     assert values.shape == (3, HEIGHT, WIDTH, FEATURES)
     coefficients = (0.0, 2.0, *[0.0] * 16, 0.5, 1.0, -0.5, 0.0)
     calibration = MotionCalibration(
         coefficients=coefficients, intercept=-3.0, threshold=0.6, certain=0.6
     )
-    found = combined_score(evidence(), calibration)
+    motion = combined_score(evidence(), calibration)
     logit = values @ np.array(coefficients) - 3
-    np.testing.assert_allclose(found.score, 1 / (1 + np.exp(-logit)), rtol=1e-4)
-    np.testing.assert_array_equal(found.mask, found.score > np.float32(0.6))
+    np.testing.assert_allclose(motion.score, 1 / (1 + np.exp(-logit)), rtol=1e-4)
+    np.testing.assert_array_equal(motion.mask, motion.score > np.float32(0.6))
     moving = moving_pixels()  # a patch that stays there: its tracks leave it at the rim
-    assert found.mask[moving].mean() > 0.4
-    assert found.mask[~moving].mean() < 0.1
+    assert motion.mask[moving].mean() > 0.4
+    assert motion.mask[~moving].mean() < 0.1
 
 
-def test_the_combination_needs_its_calibration() -> None:
+def test_combined_cue_without_a_fitting_calibration_is_refused() -> None:
     with pytest.raises(SettingsError, match="calibration"):
         combined_score(evidence(), None)
     short = MotionCalibration(coefficients=(1.0,), intercept=0.0, threshold=0.5, certain=0.5)
@@ -205,7 +205,7 @@ def test_the_combination_needs_its_calibration() -> None:
         combined_score(evidence(), short)
 
 
-def test_what_is_likely_moves_only_next_to_what_is_certain() -> None:
+def test_hysteresis_keeps_likely_pixels_connected_to_certain_ones() -> None:
     chosen = evidence()
     residual = np.zeros_like(chosen.flow.residual)
     residual[0, 10, 10:14] = 3.0

@@ -19,7 +19,7 @@ def sliding_texture(frames: int, shift: tuple[float, float]) -> np.ndarray:
     return np.stack(views)
 
 
-def test_dis_flow_finds_a_known_shift() -> None:
+def test_dis_flow_of_a_known_shift() -> None:
     images = sliding_texture(2, (3, -2))
     flow = DISFlow()(*images, guess=np.zeros((80, 120, 2), np.float32))
     assert isinstance(DISFlow(), FlowEstimator)
@@ -27,7 +27,7 @@ def test_dis_flow_finds_a_known_shift() -> None:
     np.testing.assert_allclose(np.median(flow[10:-10, 10:-10], axis=(0, 1)), (3, -2), atol=0.2)
 
 
-def test_dis_flow_begins_at_its_guess() -> None:
+def test_dis_flow_starts_from_its_initial_flow() -> None:
     images = sliding_texture(2, (40, 0))
     zero = np.zeros((80, 120, 2), np.float32)
     guess = zero + np.array([39.0, 1.0], np.float32)
@@ -37,23 +37,23 @@ def test_dis_flow_begins_at_its_guess() -> None:
     np.testing.assert_allclose(np.median(with_guess, axis=(0, 1)), (40, 0), atol=0.2)
 
 
-def test_far_frames_are_reached_over_those_in_between() -> None:
+def test_flow_to_distant_frames_is_chained_over_those_in_between() -> None:
     images = sliding_texture(6, (8, 0))
     edges = np.array([[0, 5], [5, 0], [2, 1]], np.int64)
-    found = clip_flow(images, edges, DISFlow())
-    np.testing.assert_array_equal(found.edges, edges)
-    seen = found.flow[:, MARGIN:-MARGIN, 50:70, 0]
+    result = clip_flow(images, edges, DISFlow())
+    np.testing.assert_array_equal(result.edges, edges)
+    seen = result.flow[:, MARGIN:-MARGIN, 50:70, 0]
     np.testing.assert_allclose(np.median(seen, axis=(1, 2)), (40, -40, -8), atol=0.3)
 
 
-def test_what_leaves_the_image_or_does_not_come_back_is_inconsistent() -> None:
+def test_flow_that_leaves_the_image_or_fails_the_backward_check_is_inconsistent() -> None:
     images = sliding_texture(2, (6, 0))
     images[1, 30:50, 60:80] = np.random.default_rng(1).integers(0, 255, (20, 20, 3))
-    found = clip_flow(images, np.array([[0, 1]], np.int64), DISFlow())
-    inside = found.consistent[0, MARGIN:-MARGIN]
+    result = clip_flow(images, np.array([[0, 1]], np.int64), DISFlow())
+    inside = result.consistent[0, MARGIN:-MARGIN]
     assert inside[:, -4:].mean() < 0.1  # these went out at the right
     assert inside[:10, 10:100].mean() > 0.9
-    covered = found.consistent[0, 32:48, 56:72]
+    covered = result.consistent[0, 32:48, 56:72]
     assert covered.mean() < 0.5
 
 
@@ -68,5 +68,5 @@ class ByBrightness:
 def test_any_estimator_is_chained() -> None:
     images = np.zeros((4, 40, 60, 3), np.uint8)
     images += np.arange(4, dtype=np.uint8)[:, None, None, None]  # grey level = position
-    found = clip_flow(images, np.array([[0, 3], [3, 0]], np.int64), ByBrightness())
-    np.testing.assert_allclose(found.flow[:, 20, 20], [(3, 3), (-3, -3)])
+    result = clip_flow(images, np.array([[0, 3], [3, 0]], np.int64), ByBrightness())
+    np.testing.assert_allclose(result.flow[:, 20, 20], [(3, 3), (-3, -3)])

@@ -1,4 +1,4 @@
-"""How planning and resume-scanning grow: `python -m tests.scale.plan --clips 1000000`.
+"""Growth of planning and resume-scanning: `python -m tests.scale.plan --clips 1000000`.
 
 Real videos of small frames are written, planned on this machine, and the plan is scanned against
 as many commit names (empty files under their real names: a scan reads no record). Each step runs
@@ -84,13 +84,13 @@ def list_commits(destination: str) -> int:
 
 
 def resume_scan(destination: str, plan_id: str, settings: Settings) -> int:
-    """What a rerun of a finished collection does: list the commits, find nothing pending."""
+    """A rerun of a finished collection: list the commits; nothing is pending."""
     plan = read_plan(destination, plan_id)
     return sum(len(batch) for batch in plan.batches(committed_set(destination), settings, 8))
 
 
 def tell_state(destination: str, plan_id: str, settings: Settings) -> int:
-    """What `easi3r plan` counts once a collection is planned."""
+    """Counts of `easi3r plan` once a collection is planned."""
     plan = read_plan(destination, plan_id)
     return plan.state(committed_set(destination), NOTHING, settings).committed
 

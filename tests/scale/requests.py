@@ -1,4 +1,4 @@
-"""What a clip costs an object store in requests: `python -m tests.scale.requests`.
+"""Requests to an object store per clip: `python -m tests.scale.requests`.
 
 Runs of the null engine into a real S3 server, behind a proxy that counts and spoils nothing. Two
 sizes tell what each clip costs from what a run costs.

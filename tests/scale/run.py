@@ -68,7 +68,7 @@ class Watch:
 
     def watch(self) -> None:
         """Body of its thread."""
-        said = time.monotonic()
+        last_print = time.monotonic()
         while not self._ended.wait(SECONDS_BETWEEN_SAMPLES):
             for role, process in self.processes.items():
                 with suppress(psutil.NoSuchProcess):
@@ -76,8 +76,8 @@ class Watch:
                     for child in process.children(recursive=True):
                         self._see("worker" if role == "flow" else role, child)
 
-            if time.monotonic() - said > SECONDS_BETWEEN_NEWS and self.log.exists():
-                said = time.monotonic()
+            if time.monotonic() - last_print > SECONDS_BETWEEN_NEWS and self.log.exists():
+                last_print = time.monotonic()
                 news = [line for line in self.log.read_text().splitlines() if "ETA" in line]
                 print(news[-1] if news else "planning, or starting", flush=True)
 
@@ -157,12 +157,14 @@ def _size(folder: Path, pattern: str) -> int:
     return sum(path.stat().st_size for path in folder.glob(pattern))
 
 
-def markdown(found: Sequence[Measured]) -> str:
+def markdown(measurements: Sequence[Measured]) -> str:
     """A table with a column for each size."""
     lines = []
     for title, name in ROWS:
-        lines.append(f"| {title} | " + " | ".join(f"{getattr(m, name):,}" for m in found) + " |")
-    lines.insert(1, "|---|" + "---:|" * len(found))
+        lines.append(
+            f"| {title} | " + " | ".join(f"{getattr(m, name):,}" for m in measurements) + " |"
+        )
+    lines.insert(1, "|---|" + "---:|" * len(measurements))
     return "\n".join(lines)
 
 
@@ -175,15 +177,15 @@ def main() -> None:
     arguments = parser.parse_args()
     console = Console(soft_wrap=True)
     arguments.out.mkdir(parents=True, exist_ok=True)
-    found: list[Measured] = []
+    measurements: list[Measured] = []
     for clips in arguments.clips:
         console.print(f"{clips} clips")
         with tempfile.TemporaryDirectory(prefix="scale-") as folder:
-            found.append(measure(clips, Path(folder), arguments.workers))
-        figures = json.dumps([asdict(one) for one in found], indent=1)
+            measurements.append(measure(clips, Path(folder), arguments.workers))
+        figures = json.dumps([asdict(one) for one in measurements], indent=1)
         (arguments.out / "scale.json").write_text(figures)
-        (arguments.out / "scale.md").write_text(markdown(found) + "\n")
-        console.print(markdown(found))
+        (arguments.out / "scale.md").write_text(markdown(measurements) + "\n")
+        console.print(markdown(measurements))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a dataset of many results costs: listing, index, query, summary, audit of all but arrays.
+"""Cost of a dataset of many results: listing, index, query, summary, audit of all but arrays.
 
     python -m tests.scale.store --results 10000 100000
 
@@ -86,14 +86,14 @@ def measure(folder: str, results: int) -> dict[str, float]:
         "inspect": lambda: inspect(folder),
         "audit_sample_0": lambda: audit(folder, sample=0),
     }
-    found: dict[str, float] = {"results": results, "imported_mb": _peak_mb()}
+    figures: dict[str, float] = {"results": results, "imported_mb": _peak_mb()}
     for name, step in steps.items():
         wall, cpu = time.perf_counter(), time.process_time()
         step()
-        found[f"{name}_s"] = round(time.perf_counter() - wall, 2)
-        found[f"{name}_cpu_s"] = round(time.process_time() - cpu, 2)
-        found[f"{name}_peak_mb"] = _peak_mb()
-    return found
+        figures[f"{name}_s"] = round(time.perf_counter() - wall, 2)
+        figures[f"{name}_cpu_s"] = round(time.process_time() - cpu, 2)
+        figures[f"{name}_peak_mb"] = _peak_mb()
+    return figures
 
 
 def _peak_mb() -> float:

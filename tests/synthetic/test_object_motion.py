@@ -1,4 +1,4 @@
-"""Curves and motions do over time what they say."""
+"""Curves and motions over time."""
 
 import numpy as np
 from hypothesis import given, settings

@@ -155,7 +155,7 @@ def test_fields_of_view_span_their_range() -> None:
 
 
 @pytest.mark.parametrize("wanted", [(0, 0), (1, 1), (2, 4)])
-def test_as_many_movers_are_in_view_as_were_asked_for(wanted: tuple[int, int]) -> None:
+def test_movers_in_view_are_as_many_as_the_settings_say(wanted: tuple[int, int]) -> None:
     still = CameraSettings(kinds=(CameraKind.STILL,))
     settings = with_movers(visible=wanted).model_copy(update={"camera": still})
     for scene in scenes(4, settings):
@@ -166,7 +166,7 @@ def test_as_many_movers_are_in_view_as_were_asked_for(wanted: tuple[int, int]) -
             assert np.mean([number in frame for frame in shown]) > 0.5
 
 
-def test_movers_may_be_given_look_alikes_in_view() -> None:
+def test_movers_can_have_look_alikes_in_view() -> None:
     for scene in scenes(4, with_movers(visible=(1, 3), look_alikes=1.0)):
         clip = render(scene)
         twins = {s.look_alike_of: s.object_id for s in scene.solids}
@@ -187,7 +187,7 @@ def test_movers_may_be_given_look_alikes_in_view() -> None:
             assert twin in clip.object_id[clip.solid[clip.solid >= 0]]
 
 
-def test_what_cannot_be_drawn_is_named() -> None:
+def test_settings_that_no_scene_satisfies_are_refused() -> None:
     few = with_movers(visible=(3, 3)).model_copy(update={"objects": (1, 1)})
     with pytest.raises(SettingsError, match="Ask for fewer movers"):
         sample_scene(0, few)

@@ -74,7 +74,7 @@ def test_vignetting_darkens_corners() -> None:
     assert image[20, 30] == pytest.approx(102, abs=1)
 
 
-def test_noise_has_the_strength_it_says() -> None:
+def test_noise_has_the_strength_of_the_settings() -> None:
     assert grey(sensor(noise=3.0)).std() == pytest.approx(3.0, abs=0.2)
 
 
@@ -101,7 +101,7 @@ def test_exposures_are_centred_on_their_frames() -> None:
     np.testing.assert_allclose(np.ptp(instants, axis=1), 0.04)
 
 
-def test_effects_come_in_the_shares_asked_for() -> None:
+def test_effects_occur_in_the_shares_of_the_settings() -> None:
     rng = np.random.default_rng(0)
     drawn = [draw_sensor(rng, SensorSettings(), 1 / 12) for _ in range(600)]
     shares = [

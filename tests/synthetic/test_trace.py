@@ -1,4 +1,4 @@
-"""What rays hit, against every solid tried on every ray in double precision's plain algebra."""
+"""Hits of rays, against every solid tried on every ray in double precision's plain algebra."""
 
 import numpy as np
 import pytest
@@ -38,8 +38,8 @@ def test_no_hit_is_lost_to_the_windows(seed: int, vocabulary: Vocabulary) -> Non
     scene = sample_scene(seed, SMALL.model_copy(update={"vocabulary": vocabulary}))
     hits = trace(scene, scene.times[1:2], CPU)
     depth, surface = every_solid_on_every_ray(scene, float(scene.times[1]))
-    found, on_solid = hits.surface.numpy(), hits.surface.numpy() >= ROOM_FACES
-    assert (found == surface)[on_solid].mean() > 0.995  # edges are a matter of rounding
+    hit_surface, on_solid = hits.surface.numpy(), hits.surface.numpy() >= ROOM_FACES
+    assert (hit_surface == surface)[on_solid].mean() > 0.995  # edges are a matter of rounding
     np.testing.assert_allclose(hits.depth.numpy()[on_solid], depth[on_solid], rtol=0.02)
     hidden = ~on_solid & np.isfinite(depth)
     assert (hits.depth.numpy()[hidden] <= depth[hidden] * 1.001).all()  # behind a wall

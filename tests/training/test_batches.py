@@ -1,4 +1,4 @@
-"""Batches are a function of seed and step, and their truth is geometry's."""
+"""Batches are a function of seed and step, and their ground truth agrees with geometry."""
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ def batch_of(seed: int) -> Batch:
     return make_batch([render(sample_scene(seed, settings))], patch=8)
 
 
-def test_a_step_names_its_batch(tiny: TrainingSettings) -> None:
+def test_a_batch_is_a_function_of_seed_and_step(tiny: TrainingSettings) -> None:
     once, again, next_one = (training_batch(tiny, step) for step in (6, 6, 8))
     for name, value in vars(once).items():
         torch.testing.assert_close(value, getattr(again, name), rtol=0, atol=0, msg=name)
@@ -38,7 +38,7 @@ def test_every_pair_has_its_reverse() -> None:
     torch.testing.assert_close(batch.edges[back], batch.edges.flip(1))
 
 
-def test_truth_of_view_2_in_camera_1_is_the_world_seen_from_there() -> None:
+def test_true_points_of_view_2_are_in_the_axes_of_camera_1() -> None:
     batch = batch_of(2)
     points_1, points_2, _ = pair_truth(batch, (slice(None),))
     for place, (a, b) in enumerate(PAIRS):
@@ -59,9 +59,9 @@ def test_matches_of_static_tokens_are_their_reprojections() -> None:
     for place, (_, b) in enumerate(PAIRS):
         centres = points_2[place, 4::8, 4::8].reshape(-1, 3)
         pixel = centres[:, :2] / centres[:, 2:] * focal + torch.tensor([32.0, 24.0])
-        expected, found = (pixel - 4) / 8, batch.match[back[place]]
+        expected, actual = (pixel - 4) / 8, batch.match[back[place]]
         used = batch.match_valid[back[place]] & still[b]
-        torch.testing.assert_close(found[used], expected[used], atol=1e-3, rtol=0)
+        torch.testing.assert_close(actual[used], expected[used], atol=1e-3, rtol=0)
         checked += int(used.sum())
     assert checked > 200
 

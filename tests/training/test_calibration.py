@@ -1,4 +1,4 @@
-"""The combined cue's calibration, on evidence whose meaning is known."""
+"""The combined cue's calibration, on evidence with known motion."""
 
 import numpy as np
 import pytest
@@ -40,31 +40,31 @@ def clip(seed: int, moves: bool) -> KnownClip:
     return KnownClip(MotionEvidence(attention, flow, tracks, patches), moving, objects)
 
 
-def test_it_masks_movers_and_leaves_still_clips_alone() -> None:
+def test_the_calibrated_cue_masks_movers_and_no_still_clips() -> None:
     calibration = fit([clip(seed, moves=seed % 2 == 0) for seed in range(8)])
     for seed in (100, 101):
         known = clip(seed, moves=seed == 100)
-        found = combined_score(known.evidence, calibration)
-        scores = score_masks(found.mask, found.score, known.moving)
+        motion = combined_score(known.evidence, calibration)
+        scores = score_masks(motion.mask, motion.score, known.moving)
         assert scores.false_positive_share < 0.02
         if known.moving.any():
             assert scores.auc > 0.95
             assert scores.jaccard_mean > 0.7
 
 
-def test_it_needs_clips_of_both_kinds() -> None:
+def test_calibration_needs_clips_with_and_without_movers() -> None:
     with pytest.raises(ValueError, match="with movers and clips without"):
         fit([clip(0, moves=True), clip(1, moves=True)])
 
 
-def test_its_scenes_are_none_that_a_run_trains_on() -> None:
+def test_calibration_scenes_are_not_training_scenes() -> None:
     last_run = TrainingSettings(seed=999)
     with pytest.raises(ValidationError):
         TrainingSettings(seed=last_run.seed + 1)
     assert first_seed(last_run, step=0) + 10_000_000 <= FIRST_SEED
 
 
-def test_every_fourth_scene_is_still_and_every_fourth_from_a_tripod() -> None:
+def test_a_quarter_of_calibration_scenes_is_still_and_a_quarter_has_a_static_camera() -> None:
     for number, moves in ((0, False), (1, True)):
         scene = sample_scene(FIRST_SEED + number, calibration_scenes(number))
         assert bool(scene.moving.any()) == moves

@@ -1,4 +1,4 @@
-"""A run whose process is killed goes on to the same curves and weights as one left alone."""
+"""A killed and resumed training run gives the same curves and weights as an undisturbed one."""
 
 import csv
 import os
@@ -55,7 +55,9 @@ def saved(folder: Path) -> dict:
     return torch.load(folder / STATE_FILE, weights_only=True)
 
 
-def test_a_killed_run_ends_as_an_undisturbed_one(tiny: TrainingSettings, tmp_path: Path) -> None:
+def test_a_killed_and_resumed_run_equals_an_undisturbed_one(
+    tiny: TrainingSettings, tmp_path: Path
+) -> None:
     settings = tiny.model_copy(update={"steps": 18})
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     train(settings, whole)
@@ -70,6 +72,6 @@ def test_a_killed_run_ends_as_an_undisturbed_one(tiny: TrainingSettings, tmp_pat
         assert [row["step"] for row in rows(whole / name)] == ["9", "18"]
         assert rows(killed / name) == rows(whole / name)
     for part in ("network", "average", "reader"):
-        expected, found = saved(whole)[part], saved(killed)[part]
+        expected, actual = saved(whole)[part], saved(killed)[part]
         for tensor in expected:
-            assert torch.equal(found[tensor], expected[tensor]), f"{part} {tensor}"
+            assert torch.equal(actual[tensor], expected[tensor]), f"{part} {tensor}"

@@ -1,4 +1,4 @@
-"""Each term is least where the network is right."""
+"""Each term of the loss has its minimum at the truth."""
 
 import dataclasses
 
@@ -32,7 +32,7 @@ def perfect(batch: Batch, scale: float) -> PairPrediction:
     return PairPrediction(scale * points_1, scale * points_2, confidence, confidence)
 
 
-def test_truth_at_any_scale_has_no_error(batch: Batch) -> None:
+def test_geometry_loss_of_the_truth_is_zero_at_any_scale(batch: Batch) -> None:
     reward = -2 * torch.tensor(3.0).log()
     for scale in (0.2, 1.0, 5.0):
         points, ray = geometry_losses(perfect(batch, scale), batch, 1.0, phase=1)
@@ -40,7 +40,7 @@ def test_truth_at_any_scale_has_no_error(batch: Batch) -> None:
         assert ray < 1e-3
 
 
-def test_a_turned_second_view_costs_rays_and_points(batch: Batch) -> None:
+def test_a_rotated_second_view_raises_the_ray_and_point_losses(batch: Batch) -> None:
     right = perfect(batch, 1.0)
     turn = torch.tensor([[0.995, 0.0, 0.0998], [0.0, 1.0, 0.0], [-0.0998, 0.0, 0.995]])
     wrong = dataclasses.replace(right, points_2=right.points_2 @ turn)
@@ -55,7 +55,7 @@ def key_means(batch: Batch, source: torch.Tensor, reference: torch.Tensor) -> Ke
     return KeyMeans(source[second][..., None], reference[first][..., None])
 
 
-def test_motion_is_low_in_decoder_1_and_high_in_decoder_2(batch: Batch) -> None:
+def test_motion_loss_wants_low_key_means_in_decoder_1_and_high_in_decoder_2(batch: Batch) -> None:
     moving = batch.moving_share * 4
     reader = MotionReader()
     right = motion_loss(key_means(batch, -moving, moving), reader, batch)
@@ -64,7 +64,7 @@ def test_motion_is_low_in_decoder_1_and_high_in_decoder_2(batch: Batch) -> None:
     assert right < blind < wrong
 
 
-def test_marking_every_solid_does_not_meet_the_motion_loss(batch: Batch) -> None:
+def test_marking_every_solid_does_not_minimise_the_motion_loss(batch: Batch) -> None:
     moving, solid = batch.moving_share * 4, (batch.moving_share + batch.still_share) * 4
     reader = MotionReader()
     motion = motion_loss(key_means(batch, -moving, moving), reader, batch)

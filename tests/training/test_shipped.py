@@ -1,4 +1,4 @@
-"""The checkpoint that ships: its limits, its card, and that it beats answers without a network."""
+"""The embedded checkpoint: its limits, its card, and that it beats baselines without a network."""
 
 import json
 from pathlib import Path
@@ -31,7 +31,7 @@ def figures(nano: LoadedModel) -> Figures:
     return validate(nano.network, held_out, torch.device("cpu"))
 
 
-def test_it_is_small_and_ours(nano: LoadedModel) -> None:
+def test_nano_is_small_and_apache_licensed(nano: LoadedModel) -> None:
     assert sum(p.numel() for p in nano.network.parameters()) <= 8_000_000
     assert (WEIGHTS / "nano.safetensors").stat().st_size < 16_000_000
     assert nano.config == NANO
@@ -39,11 +39,11 @@ def test_it_is_small_and_ours(nano: LoadedModel) -> None:
     assert json.loads((WEIGHTS / "nano.json").read_text())["licence"] == "Apache-2.0"
 
 
-def test_its_card_is_of_these_weights(nano: LoadedModel) -> None:
+def test_the_card_of_nano_names_these_weights(nano: LoadedModel) -> None:
     assert nano.sha256 in (WEIGHTS / "nano.md").read_text()
 
 
-def test_it_recommends_how_to_be_used(nano: LoadedModel) -> None:
+def test_nano_recommends_settings(nano: LoadedModel) -> None:
     assert nano.defaults.cue == "combined"
     assert nano.defaults.calibration is not None
 
@@ -52,7 +52,7 @@ def test_depth_beats_a_constant(figures: Figures) -> None:
     assert figures.abs_rel < 0.6 * figures.abs_rel_constant
 
 
-def test_matching_beats_staying_in_place(figures: Figures) -> None:
+def test_matching_beats_identity(figures: Figures) -> None:
     assert figures.match > figures.match_chance + 0.05
 
 
@@ -68,17 +68,17 @@ def figure(results: list[ClipResult], key: str, *groups: str, method: str = OURS
     return pooled(results, figure_named(key), method, groups)
 
 
-def test_its_cameras_are_nearer_than_one_that_stands_still(results: list[ClipResult]) -> None:
+def test_cameras_beat_a_static_camera(results: list[ClipResult]) -> None:
     assert figure(results, "ate_over_static") < 0.5
     assert figure(results, "direction") < 45
     standing = figure(results, "rotation", method=STATIC_CAMERA)
     assert figure(results, "rotation") < 0.8 * standing
 
 
-def test_its_score_tells_what_moves(results: list[ClipResult]) -> None:
+def test_motion_score_separates_moving_pixels(results: list[ClipResult]) -> None:
     assert figure(results, "auc") > 0.8
     assert figure(results, "auc_objects") > 0.65
 
 
-def test_still_scenes_stay_almost_still(results: list[ClipResult]) -> None:
+def test_few_false_positives_in_still_scenes(results: list[ClipResult]) -> None:
     assert figure(results, "false_positive_share", Kind.FROZEN.value) < 0.15

@@ -10,10 +10,9 @@ import torch
 from easi3r.errors import CheckpointError
 from easi3r.model import load_checkpoint, normalise
 from easi3r.training.batches import training_batch
-from easi3r.training.checkpoint_export import export
 from easi3r.training.curves import draw
 from easi3r.training.trainer import STATE_FILE, Trainer, batches
-from easi3r.training.training_run import FIGURES_FILE, LOG_FILE, run
+from easi3r.training.training_run import FIGURES_FILE, LOG_FILE, export, run
 from easi3r.training.training_settings import TrainingSettings
 
 CPU = torch.device("cpu")
@@ -67,10 +66,10 @@ def finished(tiny: TrainingSettings, tmp_path_factory: pytest.TempPathFactory) -
     folder = tmp_path_factory.mktemp("run")
     settings = tiny.model_copy(update={"steps": 18})
     (folder / "settings.json").write_text(settings.model_dump_json())
-    told: list[str] = []
+    messages: list[str] = []
     for hours in (0.0, 1.0):  # the first call stops after one step
-        run(settings, folder, CPU, hours, 9, 9, 4, told.append)
-    assert any("step 1 of 18" in line for line in told)
+        run(settings, folder, CPU, hours, 9, 9, 4, messages.append)
+    assert any("step 1 of 18" in line for line in messages)
     return folder
 
 
@@ -92,14 +91,14 @@ def test_no_checkpoint_counts_a_step_before_its_rows_are_written(
     """A run killed between the two would otherwise go on without those rows."""
     saved_steps: list[int] = []
 
-    def tell(line: str) -> None:
+    def report(line: str) -> None:
         state = tmp_path / STATE_FILE
         if line.startswith("held out"):
             saved = torch.load(state, weights_only=True)["steps_done"] if state.exists() else 0
             saved_steps.append(saved)
 
-    run(tiny.model_copy(update={"steps": 4}), tmp_path, CPU, 1.0, 2, 1, 2, tell)
-    assert saved_steps == [1, 3], "while the figures of steps 2 and 4 were told"
+    run(tiny.model_copy(update={"steps": 4}), tmp_path, CPU, 1.0, 2, 1, 2, report)
+    assert saved_steps == [1, 3], "while the figures of steps 2 and 4 were reported"
 
 
 def test_curves_are_drawn(finished: Path, tmp_path: Path) -> None:
@@ -107,7 +106,7 @@ def test_curves_are_drawn(finished: Path, tmp_path: Path) -> None:
     assert (tmp_path / "curves.png").stat().st_size > 10_000
 
 
-def test_the_export_loads_and_says_the_same(finished: Path, tmp_path: Path) -> None:
+def test_exported_weights_load_and_predict_the_same(finished: Path, tmp_path: Path) -> None:
     weights = tmp_path / "small.safetensors"
     trainer = export(finished, weights)
     loaded = load_checkpoint(str(weights))

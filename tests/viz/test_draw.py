@@ -15,7 +15,7 @@ from easi3r.errors import (
     UnwritableDestinationError,
 )
 from easi3r.viz import draw_clip, recorded_frames
-from easi3r.viz.overlay import MOVING_COLOUR
+from easi3r.viz.style import MOVING_COLOUR
 from tests.viz.conftest import Committed
 
 

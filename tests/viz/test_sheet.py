@@ -1,4 +1,4 @@
-"""What is on a contact sheet, read from the figure's own artists."""
+"""The content of a contact sheet, read from the figure's own artists."""
 
 from dataclasses import replace
 
@@ -41,14 +41,14 @@ def test_rows_show_the_clip_at_evenly_spaced_times(committed: Committed) -> None
     assert titles == [f"{clip.time.to_numpy()[frame]:.2f} s" for frame in (0, 2, 5)]
 
 
-def test_heading_says_what_it_is_where_it_comes_from_and_its_licence(committed: Committed) -> None:
+def test_heading_shows_clip_source_weights_and_licence(committed: Committed) -> None:
     written = texts(contact_sheet(committed.clip, committed.frames))
     for fact in ("scene.mp4", committed.clip_id, "nano", "000000000000", "Apache-2.0"):
         assert fact in written
     assert "without" not in written
 
 
-def test_without_frames_the_sheet_says_so(committed: Committed) -> None:
+def test_a_sheet_without_frames_has_a_remark(committed: Committed) -> None:
     figure = contact_sheet(committed.clip, None)
     assert list(rows_of(figure)) == ["motion score", "mask", "depth"]
     assert "drawn without them" in texts(figure)

@@ -1,4 +1,4 @@
-"""What is on a truth sheet, read from the figure's own artists."""
+"""The content of a truth sheet, read from the figure's own artists."""
 
 from dataclasses import replace
 

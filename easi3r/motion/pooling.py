@@ -1,12 +1,11 @@
-"""What evidence of motion says around a pixel: near it, along its track, over its surface.
+"""Pooling of motion evidence: over a neighbourhood, along a trajectory, over superpixels.
 
-Flow tells motion pixel by pixel and badly; what moves is an object, and moves in every frame.
+Flow is noisy pixel by pixel, while what moves is an object, and moves in every frame.
 """
 
 import cv2
 import numpy as np
 from jaxtyping import Float32, Int64, UInt8
-from skimage.segmentation import slic
 
 from easi3r.geometry import pixel_grid
 from easi3r.motion.optical_flow import sampled
@@ -16,13 +15,13 @@ NEIGHBOURHOOD = 1 / 12
 """Side of the square that nearby evidence is averaged over, as a share of the image's diagonal."""
 
 PATCHES = 170
-"""Superpixels in a frame, about."""
+"""Approximate number of superpixels in a frame."""
 
 COMPACTNESS = 10.0
-"""Of superpixels: how much a place counts beside a colour (Achanta et al., PAMI 2012)."""
+"""Of superpixels: weight of position against colour (SLIC; Achanta et al., PAMI 2012)."""
 
 
-def nearby(
+def neighbourhood_mean(
     values: Float32[np.ndarray, "frames height width"],
 ) -> Float32[np.ndarray, "frames height width"]:
     """Mean over a square around each pixel."""
@@ -30,10 +29,10 @@ def nearby(
     return np.stack([cv2.blur(one, (side, side)) for one in values])
 
 
-def along_tracks(
+def trajectory_mean(
     values: Float32[np.ndarray, "frames height width"], flow: OpticalFlow
 ) -> Float32[np.ndarray, "frames height width"]:
-    """Mean over a pixel and the places that it consistently flows to in other frames."""
+    """Mean along each pixel's trajectory: itself, and where it consistently flows to."""
     total, count = values.copy(), np.ones_like(values)
     grid = pixel_grid(*values.shape[1:]).astype(np.float32)
     for (first, second), way, consistent in zip(
@@ -47,7 +46,10 @@ def along_tracks(
 def superpixels(
     images: UInt8[np.ndarray, "frames height width 3"],
 ) -> Int64[np.ndarray, "frames height width"]:
-    """Patches of like colour, numbered from 0 in each frame (SLIC)."""
+    """SLIC superpixels, numbered from 0 in each frame."""
+    # Imported here: scikit-image is slow to import, and most commands and cues do without.
+    from skimage.segmentation import slic
+
     labels = [
         slic(image, PATCHES, COMPACTNESS, sigma=0.5, start_label=0, channel_axis=-1)
         for image in images
@@ -55,11 +57,11 @@ def superpixels(
     return np.stack(labels).astype(np.int64)
 
 
-def over_patches(
+def superpixel_mean(
     values: Float32[np.ndarray, "frames height width"],
     patches: Int64[np.ndarray, "frames height width"],
 ) -> Float32[np.ndarray, "frames height width"]:
-    """Mean over the patch that each pixel belongs to."""
+    """Mean over each pixel's superpixel."""
     means = np.empty_like(values)
     for mean, of_frame, numbers in zip(means, values, patches, strict=True):
         sums = np.bincount(numbers.ravel(), of_frame.ravel())

@@ -1,4 +1,4 @@
-"""From evidence to what moves: each cue alone, and flow and attention in a logistic model."""
+"""Motion cues: masks from flow or matches alone, or from flow and attention in a logistic model."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,38 +6,35 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int64
-from scipy.ndimage import uniform_filter1d
-from scipy.special import expit
-from skimage.filters import apply_hysteresis_threshold
 
 from easi3r.config import MotionCalibration
 from easi3r.errors import SettingsError
 from easi3r.motion.flow_evidence import FlowEvidence
-from easi3r.motion.surroundings import along_tracks, nearby, over_patches
+from easi3r.motion.pooling import neighbourhood_mean, superpixel_mean, trajectory_mean
 from easi3r.types import OpticalFlow
 
 FLOW_THRESHOLD = 2.0
-"""Flow cue: residuals above this many expected errors move."""
+"""Motion threshold of the flow cue: residual, in expected errors, above which a pixel moves."""
 
 MATCH_THRESHOLD = 1.0
-"""Match cue: residuals above this many tokens move."""
+"""Motion threshold of the match cue: residual, in tokens, above which a token moves."""
 
 FRAMES_AROUND = 5
-"""Frames, its own in the middle, over which the evidence near a pixel is averaged in time."""
+"""Number of frames, centred on a pixel's own, over which evidence near it is averaged in time."""
 
 FEATURES = 22
-"""Of a pixel; see `features`."""
+"""Number of features of a pixel; see `features`."""
 
 
 @dataclass(frozen=True)
 class MotionEvidence:
-    """What the combined cue weighs.
+    """Inputs of the combined cue.
 
     Attributes:
         attention: Easi3R's dynamic map, averaged over clusters, 0..1 (docs/method.md §4, step 3).
-        flow: what flow says that the scene does not explain.
-        tracks: the flow itself, along which evidence is gathered.
-        patches: superpixels of each frame, over which it is.
+        flow: residuals of optical flow against the reconstruction.
+        tracks: the flow itself, along which evidence is averaged.
+        patches: superpixels of each frame, over which evidence is averaged.
     """
 
     attention: Float32[np.ndarray, "frames rows columns"]
@@ -48,12 +45,13 @@ class MotionEvidence:
 
 @dataclass(frozen=True)
 class MotionScore:
-    """What moves, as one cue sees it.
+    """Motion score and mask of one cue.
 
     Attributes:
         score: 0..1, higher where motion is likelier.
-        mask: True where the score exceeds `threshold` (and, of the combined cue, touches a place
-            where it is certain).
+        mask: True where the score exceeds `threshold` (for the combined cue: in a region that
+            somewhere exceeds the calibration's `certain` too).
+        threshold: motion threshold of the clip, 0..1.
     """
 
     score: Float32[np.ndarray, "frames height width"]
@@ -71,7 +69,7 @@ class MotionScore:
 
 def flow_score(flow: FlowEvidence) -> MotionScore:
     """The flow cue alone: residual / (residual + `FLOW_THRESHOLD`), moving above one half."""
-    return MotionScore.above(_squashed(flow.residual, FLOW_THRESHOLD), 0.5)
+    return MotionScore.above(_saturated(flow.residual, FLOW_THRESHOLD), 0.5)
 
 
 def match_score(
@@ -83,7 +81,7 @@ def match_score(
         residual: as `match_residual` gives it, in tokens.
         height, width: of the masks, in pixels.
     """
-    return MotionScore.above(_upsampled(_squashed(residual, MATCH_THRESHOLD), height, width), 0.5)
+    return MotionScore.above(_upsampled(_saturated(residual, MATCH_THRESHOLD), height, width), 0.5)
 
 
 def combined_score(evidence: MotionEvidence, calibration: MotionCalibration | None) -> MotionScore:
@@ -108,6 +106,9 @@ def probability(
     Raises:
         SettingsError: a calibration of another number of features.
     """
+    # scipy and scikit-image are slow to import: only the combined cue needs them and waits.
+    from scipy.special import expit
+
     if len(calibration.coefficients) != FEATURES:
         problem = f"{len(calibration.coefficients)} coefficients for {FEATURES} features"
         raise SettingsError("motion.calibration", problem, "Calibrate again with this version")
@@ -121,42 +122,53 @@ def probability(
 def likely_mask(
     score: Float32[np.ndarray, "frames height width"], calibration: MotionCalibration
 ) -> Bool[np.ndarray, "frames height width"]:
-    """Likely pixels that touch, in space or time, a chain of likely ones to a certain one.
+    """Hysteresis threshold: likely pixels that connect, in space and time, to a certain one.
 
     A low threshold alone calls still clips moving, a high one alone keeps the core of a mover.
     """
+    from skimage.filters import apply_hysteresis_threshold  # here: see `probability`
+
     return apply_hysteresis_threshold(score, calibration.threshold, calibration.certain)
 
 
 def features(evidence: MotionEvidence) -> Float32[np.ndarray, "frames height width 22"]:
-    """What the logistic model weighs, per pixel.
+    """Inputs of the logistic model, per pixel.
 
-    Of each of six pieces of evidence (logarithms of 1 + residual, strict and loose residual, worse
-    and loose look of the flow; attention) the mean near the pixel, along its track, and along the
-    tracks of its superpixel. Then the share of pairs that see the pixel; the residual's median over
-    the clip, which is high where cameras or flow are wrong and nothing is certain; and attention
-    times the residual nearby in space and time, and times that median: attention lights up what
-    could move, and counts for more where flow agrees. The matches take no part: with them, clips
-    held out were told apart less well.
+    For each of six pieces of evidence (logarithms of 1 + residual, strict, loose and the two
+    photometric residuals of the flow; attention) the mean near the pixel, along its trajectory,
+    and along the trajectories of its superpixel. Then the share of pairs that see the pixel; the
+    residual's median over the clip, which is high where cameras or flow are wrong and nothing is
+    certain; and attention times the residual nearby in space and time, and times that median:
+    attention is high on what could move, and counts for more where flow agrees. Matches are left
+    out: held-out accuracy was lower with them.
     """
     return np.stack(list(_features(evidence)), axis=-1)
 
 
 def _features(evidence: MotionEvidence) -> Iterator[Float32[np.ndarray, "frames height width"]]:
     """The maps of `features`, one after the other."""
+    from scipy.ndimage import uniform_filter1d  # here: see `probability`
+
     flow = evidence.flow
     residual = np.log1p(flow.residual)
     attention = _upsampled(evidence.attention, *residual.shape[1:])
-    others = (flow.strict_residual, flow.loose_residual, flow.worse_look, flow.loose_look)
+    others = (
+        flow.strict_residual,
+        flow.loose_residual,
+        flow.photometric_residual,
+        flow.loose_photometric_residual,
+    )
     for values in (residual, *map(np.log1p, others), attention):
-        followed = along_tracks(values, evidence.tracks)
-        yield nearby(values)
+        followed = trajectory_mean(values, evidence.tracks)
+        yield neighbourhood_mean(values)
         yield followed
-        yield over_patches(followed, evidence.patches)
+        yield superpixel_mean(followed, evidence.patches)
     yield flow.seen
     median = np.median(residual)
     yield np.broadcast_to(median, residual.shape)
-    yield attention * uniform_filter1d(nearby(residual), FRAMES_AROUND, axis=0, mode="nearest")
+    yield attention * uniform_filter1d(
+        neighbourhood_mean(residual), FRAMES_AROUND, axis=0, mode="nearest"
+    )
     yield attention * median
 
 
@@ -171,6 +183,6 @@ def _upsampled(
     return np.stack(maps)
 
 
-def _squashed(residual: np.ndarray, middle: float) -> np.ndarray:
+def _saturated(residual: np.ndarray, middle: float) -> np.ndarray:
     """0..1, one half at `middle`."""
     return residual / (residual + middle)

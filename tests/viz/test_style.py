@@ -1,9 +1,9 @@
-"""Masks drawn over images change what moves, and nothing else."""
+"""Mask overlays change moving pixels only."""
 
 import numpy as np
 
 from easi3r.viz import overlay_masks
-from easi3r.viz.overlay import MOVING_COLOUR
+from easi3r.viz.style import MOVING_COLOUR
 
 
 def test_still_pixels_are_untouched_and_moving_ones_tinted() -> None:
