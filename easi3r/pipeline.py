@@ -1,8 +1,8 @@
 """The whole method on one page: frames of a clip in; masks, cameras and depths out.
 
-Start reading here. Each step is a room of its own; they meet only in this file, in `steps.py`
-(the steps of one clip) and in `passes.py` (the network over its pairs). The method is that of
-Easi3R (arXiv 2503.24391) on DUSt3R (arXiv 2312.14132).
+Start reading here. Each step is a room of its own; they meet only in this file and in `method/`:
+`steps.py` (the steps of one clip) and `passes.py` (the network over its pairs). The method is that
+of Easi3R (arXiv 2503.24391) on DUSt3R (arXiv 2312.14132); docs/method.md states it.
 """
 
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ def annotate_clip(
         spec: which frames of which video.
         model: the network, on the device it is to run on.
         settings: of the run.
-        known: cameras given from outside; None estimates them.
+        known: known cameras; None: they are estimated.
 
     Raises:
         VideoError: the frames cannot be read.
@@ -127,16 +127,43 @@ def annotate_frames(
     settings = within_budget(settings.completed(WeightDefaults()), network.config, frames)
     with out_of_memory_named(network, settings.execution):
         clip = ClipSteps.begin(frames, network, settings, known, flow_estimator, clock)
-        if settings.motion.cue == "attention":
+        if settings.motion.cue == "attention":  # which needs no predictions of pass 1
             second = clip.second_pass(clip.attention_masks(clip.first_attention()))
             masks = clip.attention_masks(second.statistics)
             return masks, clip.reconstruct(second, masks)
-        first = clip.first_pass()
-        first_found = clip.reconstruct(first)
-        steering = PassMotion(clip, first, first_found).masks()
-        second = clip.second_pass(steering, first)
-        found = clip.reconstruct(second, steering, first_found)
-        return PassMotion(clip, second, found).masks(), found
+        passes = run_both_passes(clip)
+        return passes.motion.masks(), passes.reconstruction
+
+
+@dataclass(frozen=True)
+class BothPasses:
+    """Both passes of a clip, each reconstructed.
+
+    Attributes:
+        first_reconstruction: of pass 1: nothing re-weighted, nothing taken to move.
+        motion: what moves in pass 2, by any cue.
+    """
+
+    first_reconstruction: Reconstruction
+    motion: PassMotion
+
+    @property
+    def reconstruction(self) -> Reconstruction:
+        """Of pass 2."""
+        return self.motion.reconstruction
+
+
+def run_both_passes(clip: ClipSteps) -> BothPasses:
+    """Pass 1, what moves in it, and pass 2 re-weighted by that."""
+    first = clip.first_pass()
+    first_reconstruction = clip.reconstruct(first)
+    steering = PassMotion(clip, first, first_reconstruction).masks()
+    second = clip.second_pass(steering, first)
+    if clip.settings.motion.cue == "attention":  # Easi3R masks the flow term by pass 2's masks
+        reconstruction = clip.reconstruct(second, clip.attention_masks(second.statistics))
+    else:
+        reconstruction = clip.reconstruct(second, steering, first_reconstruction)
+    return BothPasses(first_reconstruction, PassMotion(clip, second, reconstruction))
 
 
 @dataclass(frozen=True)
@@ -172,7 +199,7 @@ def examine_frames(
     known: KnownCameras | None = None,
     flow_estimator: FlowEstimator | None = None,
 ) -> Examination:
-    """`annotate_frames`, and what every cue and the first pass alone would have said.
+    """`annotate_frames`, with the masks of every cue and the reconstruction of the first pass.
 
     Raises:
         As `annotate_frames`.
@@ -180,24 +207,16 @@ def examine_frames(
     settings = within_budget(settings.completed(model.defaults), model.config, frames)
     with out_of_memory_named(model.network, settings.execution):
         clip = ClipSteps.begin(frames, model.network, settings, known, flow_estimator)
-        first = clip.first_pass()
-        first_found = clip.reconstruct(first)
-        steering = PassMotion(clip, first, first_found).masks()
-        second = clip.second_pass(steering, first)
-        if settings.motion.cue == "attention":  # which aligns the second pass alone
-            found = clip.reconstruct(second, clip.attention_masks(second.statistics))
-        else:
-            found = clip.reconstruct(second, steering, first_found)
+        passes = run_both_passes(clip)
         names: list[Cue] = ["attention", "flow", "match"]
         if settings.motion.calibration is not None:
             names.append("combined")
-        motion = PassMotion(clip, second, found)
         return Examination(
-            masks=motion.masks(),
-            reconstruction=found,
-            first_reconstruction=first_found,
-            cues=tuple(CueMasks(name, motion.masks_of(name)) for name in names),
-            evidence=motion.evidence,
+            masks=passes.motion.masks(),
+            reconstruction=passes.reconstruction,
+            first_reconstruction=passes.first_reconstruction,
+            cues=tuple(CueMasks(name, passes.motion.masks_of(name)) for name in names),
+            evidence=passes.motion.evidence,
         )
 
 

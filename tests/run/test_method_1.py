@@ -78,5 +78,5 @@ def test_plan_says_why_results_of_method_1_are_outdated(place: Path) -> None:
     assert done.exit_code == 1, done.output  # a video of the fixture is broken
     answer = json.loads(done.stdout)
     assert answer["state"]["pending"] == 1
-    assert "version 1 of the method" in json.dumps(answer)
+    assert "method version 1, now 2" in json.dumps(answer)
     assert "nano" in json.dumps(answer)
