@@ -179,3 +179,12 @@ def _top_imports(path: Path) -> set[str]:
         elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
     return names & known.keys()
+
+
+def test_a_run_with_nothing_pending_does_not_load_torch() -> None:
+    """Nor the network, nor what only reads or draws: a nightly run that is done costs a second."""
+    modules = ("easi3r.run.collection", "easi3r.cli.progress_bar", "easi3r.model.locations")
+    heavy = ("torch", "xarray", "sklearn", "scipy.stats", "roma", "huggingface_hub", "s3fs")
+    code = f"import sys, {', '.join(modules)}; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

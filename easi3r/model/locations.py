@@ -11,13 +11,6 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import fsspec
-from huggingface_hub import hf_hub_download, try_to_load_from_cache
-from huggingface_hub.errors import (
-    EntryNotFoundError,
-    HfHubHTTPError,
-    LocalEntryNotFoundError,
-    RepositoryNotFoundError,
-)
 
 from easi3r.errors import CheckpointError, StorageUnavailableError
 
@@ -154,6 +147,8 @@ def files_on_disk(path: Path) -> WeightFiles:
 
 def cached_files(repository: str) -> WeightFiles | None:
     """What Hugging Face's cache holds of a repository; None unless complete. Never goes online."""
+    from huggingface_hub import try_to_load_from_cache  # slow, and only for repositories
+
     config = try_to_load_from_cache(repository, CONFIG_NAME)
     weights = try_to_load_from_cache(repository, WEIGHTS_NAME)
     if not isinstance(config, str) or not isinstance(weights, str):
@@ -167,6 +162,14 @@ def _embedded_folder() -> Traversable:
 
 def _from_hub(repository: str) -> WeightFiles:
     """A Hugging Face repository, through its own cache (`HF_HOME`) and server (`HF_ENDPOINT`)."""
+    from huggingface_hub import hf_hub_download  # slow, and only for repositories
+    from huggingface_hub.errors import (
+        EntryNotFoundError,
+        HfHubHTTPError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+    )
+
     try:
         config = Path(hf_hub_download(repository, CONFIG_NAME))
         weights = Path(hf_hub_download(repository, WEIGHTS_NAME))

@@ -4,10 +4,9 @@ import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 
 from easi3r.errors import ClipNotFoundError, NotADatasetError
 from easi3r.geometry import fill_world_planes
@@ -17,6 +16,9 @@ from easi3r.store.quarantine_records import QuarantineRecord, read_quarantine
 from easi3r.store.result_set import committed_set
 from easi3r.store.schema import VARIABLES
 from easi3r.store.write import read_root
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 _POINT_MAP = next(variable for variable in VARIABLES if variable.name == "point_map")
 
@@ -61,7 +63,7 @@ class Dataset:
     def __contains__(self, clip_id: object) -> bool:
         return isinstance(clip_id, str) and bool(records_of(files_at(self.url), clip_id))
 
-    def __getitem__(self, clip_id: str) -> xr.Dataset:
+    def __getitem__(self, clip_id: str) -> "xr.Dataset":
         """The newest result of a clip; as `open_clip`."""
         return self.open_clip(clip_id)
 
@@ -92,7 +94,7 @@ class Dataset:
         problem = f"no such clip among {len(committed)} committed ones"
         return ClipNotFoundError(f"clip {clip_id} of {self.url}", problem, remedy)
 
-    def open_clip(self, clip_id: str, result_id: str | None = None) -> xr.Dataset:
+    def open_clip(self, clip_id: str, result_id: str | None = None) -> "xr.Dataset":
         """A clip with labelled dimensions, units and provenance; values are read when used.
 
         Variables as in `easi3r.store.schema.VARIABLES`; `point_map` is computed from depth,
@@ -102,6 +104,8 @@ class Dataset:
             ClipNotFoundError: no such clip, or no such result of it.
             CorruptClipError: an object of it is missing or has another length.
         """
+        import xarray as xr  # slow, and a run does without
+
         files = files_at(self.url)
         record = self.record(clip_id, result_id)
         _require_complete(files, record)
@@ -147,7 +151,9 @@ def _require_complete(files: Files, record: CommitRecord) -> None:
             raise corrupt(files, record, problem)
 
 
-def _with_point_map(opened: xr.Dataset) -> xr.Dataset:
+def _with_point_map(opened: "xr.Dataset") -> "xr.Dataset":
+    import xarray as xr
+
     points = xr.apply_ufunc(
         _float32_point_map,
         opened.depth,

@@ -8,7 +8,6 @@ from typing import Any
 
 from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
-from s3fs import S3FileSystem
 
 from easi3r.video.storage import locate, storage_errors
 
@@ -56,7 +55,7 @@ def files_below(filesystem: AbstractFileSystem, folder: str) -> Iterator[ListedF
     """Files at any depth, ascending by path; raises what the filesystem raises."""
     if isinstance(filesystem, LocalFileSystem):
         return _local_files(folder, set())
-    if isinstance(filesystem, S3FileSystem):
+    if _is_s3(filesystem):
         return _s3_files(filesystem, folder)
     return _walked_files(filesystem, folder)
 
@@ -89,7 +88,13 @@ def _local_file(path: str, status: os.stat_result) -> ListedFile:
     return ListedFile(path, status.st_size, str(status.st_mtime_ns))
 
 
-def _s3_files(filesystem: S3FileSystem, folder: str) -> Iterator[ListedFile]:
+def _is_s3(filesystem: AbstractFileSystem) -> bool:
+    """By its protocol: importing s3fs takes as long as all the rest of a listing."""
+    protocol = filesystem.protocol
+    return "s3" in ((protocol,) if isinstance(protocol, str) else protocol)
+
+
+def _s3_files(filesystem: AbstractFileSystem, folder: str) -> Iterator[ListedFile]:
     """One page of 1000 objects at a time; s3fs' own `find` holds a dictionary of each."""
     bucket, key, _ = filesystem.split_path(folder)
     request = {"Bucket": bucket, "Prefix": f"{key.rstrip('/')}/" if key else ""}
