@@ -1,6 +1,8 @@
 """What a supervisor runs: duplicates, resumption, quarantine, and the record of it all."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,6 +58,17 @@ def test_a_collection_with_every_kind_of_input(tmp_path: Path) -> None:
         Outcome.COMMITTED: "scene-0.mp4",
     }
     assert len(easi3r.open_dataset(dataset)) == 1
+
+    (videos / "empty.mp4").unlink()
+    code = (
+        "import sys; from easi3r.config import Settings\n"
+        "from easi3r.run.collection import annotate_collection; from easi3r.run.run import Run\n"
+        f"settings = Settings.model_validate_json({settings.model_dump_json()!r})\n"
+        f"record = annotate_collection(Run.of({str(videos)!r}, {dataset!r}, settings))\n"
+        "print(record.clips['skipped'], 'torch' in sys.modules)"
+    )
+    again = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert again.stdout == "1 False\n"  # nothing pending: the network is never imported
 
 
 def test_a_record_of_the_run_stays_in_the_dataset(tmp_path: Path) -> None:
