@@ -63,7 +63,8 @@ def static_flow_error(problem: Problem, flow: FlowResidual, state: State) -> flo
     for block in replace(problem, flow=flow).blocks(state):
         if block.flows is not None:
             induced = block.induced(state, block.of(state.depth))
-            error = lengths(induced.residual)[(block.flows.weight > 0) & induced.visible]
+            takes_part = (block.flows.weight > 0).all(2) & induced.visible
+            error = lengths(induced.residual)[takes_part]
             errors.append(error.cpu().numpy())
     together = np.concatenate(errors)
     return float(np.median(together)) if len(together) else float("nan")

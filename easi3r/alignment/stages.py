@@ -66,7 +66,7 @@ def plan_stages(
         return Problem(
             pixels=pixels,
             maps=maps,
-            flow=None if flow is None else flow_residual(flow, settings, pixels, device),
+            flow=None if flow is None else flow_residual(flow, graph, settings, pixels, device),
             smoothness=Smoothness(settings.smoothness_weight),
             prior_depth=prior_depth,
             depth_weight=settings.depth_weight,

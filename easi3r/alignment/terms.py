@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float32, Float64
 from torch import Tensor
 
-from easi3r.alignment.flow_residual import InducedFlow, SpanFlows
+from easi3r.alignment.flow_residual import InducedFlow, SpanFlows, flow_curvature
 from easi3r.alignment.maps import SpanMaps
 from easi3r.alignment.motions import resultant, set_diagonal
 from easi3r.alignment.unknowns import MOTION
@@ -141,7 +141,7 @@ def flow_terms(
     turn = torch.linalg.cross(seen[:, :, :, None].expand_as(project), project, dim=2)
     motion = torch.cat([project, turn, image[:, :, None]], dim=2)
 
-    weight = flows.weight[:, :, None] / induced.residual.abs().clamp_min(1.0)
+    weight = flow_curvature(flows, induced)
     pulled = weight[:, :, None] * motion
     frames, size = len(rays), MOTION * flows.target.shape[1] + 1
     matrix = torch.zeros(frames, size, size, dtype=torch.float64, device=rays.device)

@@ -18,6 +18,7 @@ from easi3r.alignment.flow_residual import (
     FlowResidual,
     InducedFlow,
     SpanFlows,
+    flow_curvature,
     flow_push,
     induced_flow,
 )
@@ -188,7 +189,7 @@ def _other_pull(problem: Problem, block: Block, state: State) -> DepthPull | Non
     if flows is not None:
         induced = block.induced(state, block.of(state.depth))
         along = induced.to_image(induced.rotation @ block.rays[:, None])
-        weight = flows.weight[:, :, None] / induced.residual.abs().clamp_min(1.0)
+        weight = flow_curvature(flows, induced)
         curvature = curvature + (weight * along.square()).sum((1, 2))
         gradient = gradient + (flow_push(flows, induced) * along).sum((1, 2))
     return DepthPull(curvature, gradient)

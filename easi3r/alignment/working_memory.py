@@ -12,6 +12,10 @@ and what is returned."""
 BLOCK_FLOATS = 48
 """Of each map pixel of a block: its point before and in the camera, distances, forces, flow."""
 
+FLOW_BYTES = 6
+"""Of each pixel of each flow: whether it may take part, and which of its components do, in these
+steps and in those before."""
+
 REGISTERED_BYTES = 320
 """Of each point registered: both its places and their products in float64."""
 
@@ -22,15 +26,15 @@ NUMBERS = 11 * MOTION
 def alignment_working_bytes(frames: int, pairs: int, height: int, width: int) -> int:
     """Upper bound of what `align` holds at a time on a CPU, inputs and libraries aside, in bytes.
 
-    Depth maps of every frame, the few pixels of every map that start and curvature look at, one
-    byte for each pixel of each flow, the band of the normal equations, blocks of fixed size, and a
-    copy of the maps up to a fixed size: nothing else grows with pairs times pixels but that byte.
+    Depth maps of every frame, the few pixels of every map that start and curvature look at, six
+    bytes for each pixel of each flow, the band of the normal equations, blocks of fixed size, and a
+    copy of the maps up to a fixed size: nothing else grows with pairs times pixels.
     """
     pixels = height * width
     per_frame = 4 * DEPTH_COPIES * frames * pixels
     few = 2 * pairs * min(pixels, 2 * START_PIXELS) * 16
     coarse = 2 * pairs * min(pixels, 2 * COARSE_PIXELS) * 3 * 16
-    flow = 4 * pairs * pixels
+    flow = FLOW_BYTES * pairs * pixels
     unknowns = MOTION * (frames + pairs)
     band = 4 * 8 * unknowns * min(unknowns, 12 * NUMBERS)
     points = 2 * pairs * min(pixels, 2 * START_PIXELS)
