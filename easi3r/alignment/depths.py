@@ -38,6 +38,7 @@ class RayDistances:
         across: squared.
         weight: of each distance, times |ray|.
         squared_ray: |ray|^2.
+        rounding: distances d count as `sqrt(d^2 + rounding^2)`.
     """
 
     points: Float32[Tensor, "frames maps 3 pixels"]
@@ -47,6 +48,7 @@ class RayDistances:
     weight: Float32[Tensor, "frames maps pixels"]
     rays: Float32[Tensor, "frames 3 pixels"]
     squared_ray: Float32[Tensor, "frames pixels"]
+    rounding: float
 
     @classmethod
     def of(
@@ -71,14 +73,24 @@ class RayDistances:
         across = (x * x).addcmul_(y, y).add_(rounding**2).div_(squared)
         across = across.addcmul_(ahead, ahead, value=-1)
         across = torch.maximum(across, SMALLEST * along.square())
-        return cls(points, beside, along, across, weight * squared.sqrt(), rays, squared_ray)
+        weight = weight * squared.sqrt()
+        return cls(points, beside, along, across, weight, rays, squared_ray, rounding)
 
     def distance(
         self, depth: Float32[Tensor, "frames pixels"]
     ) -> Float32[Tensor, "frames maps pixels"]:
-        """Over |ray|."""
+        """Over |ray|, rounded."""
         apart = depth[:, None] - self.along
         return apart.mul_(apart).add_(self.across).sqrt_()
+
+    def exact(
+        self, distance: Float32[Tensor, "frames maps pixels"]
+    ) -> Float32[Tensor, "frames maps pixels"]:
+        """Distances as `distance` gives them, without their rounding."""
+        if not self.rounding:
+            return distance
+        excess = (self.rounding**2 / self.squared_ray)[:, None]
+        return torch.addcmul(-excess, distance, distance).clamp_min_(0).sqrt_()
 
     def settle(
         self, depth: Float32[Tensor, "frames pixels"], other: DepthPull | None, sweeps: int

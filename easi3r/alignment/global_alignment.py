@@ -45,11 +45,13 @@ def align(
 
     Returns:
         cameras and depths; per pixel the mean confidence over the maps that show its frame, 0
-        where cleaning found the pixel contradicted; in `loss_history` everything that is
-        minimised, optional terms included, after each step over the pixels of its stage (of
-        the start, where that was solved already); in
-        `quality` the figures of `alignment_figures`, `pnp_failures` (frames whose first camera
-        came from chaining), `solver_steps` and `kept_pixel_fraction` (not contradicted).
+        where it is contradicted (cleaning); in `loss_history` the objective, optional terms
+        included, after each step of the solver: over the pixels of the step's stage and the
+        flows that took part in its round, the last value that of the result (the only one,
+        where no step was taken). It is a step's rounded objective that falls in every step
+        (`solver.ROUNDING`); in `quality` the figures of `alignment_figures`, `pnp_failures`
+        (frames whose first camera came from chaining), `solver_steps` and
+        `kept_pixel_fraction` (not contradicted).
 
     Raises:
         NonFiniteError: a prediction is NaN or infinite.
@@ -73,9 +75,9 @@ def align(
 
     confidence = frame_confidence(graph, prediction)
     confidence[contradicted(state, full.pixels, confidence)] = 0
-    figures = alignment_figures(stages[-1], begin.state, state)
+    figures = alignment_figures(stages[-1], begin.state, descent)
     figures["pnp_failures"] = float(begin.pnp_failures)
-    figures["solver_steps"] = float(len(descent.values))
+    figures["solver_steps"] = float(len(descent.history))
     figures["kept_pixel_fraction"] = float((confidence > 0).double().mean())
     camera_to_world, depth = state.camera_to_world(), state.depth
     if known.camera_to_world is not None:
@@ -86,7 +88,7 @@ def align(
         intrinsics=state.intrinsics() if known.intrinsics is None else known.intrinsics,
         depth=depth.view(confidence.shape).cpu().numpy(),
         confidence=confidence.cpu().numpy(),
-        loss_history=np.array(descent.values or [figures["start_objective"]], np.float64),
+        loss_history=np.array(descent.history or [descent.objective], np.float64),
         quality=figures,
     )
 

@@ -57,10 +57,19 @@ Columns = Float64[np.ndarray, " columns"]
 
 @dataclass(frozen=True)
 class Descent:
-    """Where a descent ended, and the objective after each of its steps."""
+    """Where a descent ended.
+
+    Attributes:
+        objective: there, optional terms included; of the maps alone: `map_objective`.
+        history: the objective after each step: its distances are not rounded, optional terms are
+            included. Of the pixels of the step's stage, and of the flows that took part in its
+            round. The last is `objective`, after the last sweeps over the depths.
+    """
 
     state: State
-    values: tuple[float, ...]
+    objective: float
+    map_objective: float
+    history: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -116,16 +125,18 @@ class Progress:
     """What one round of a descent hands to the next.
 
     Attributes:
-        map_value: of the maps alone, their distances rounded as in the last round.
-        values: after each step so far.
+        objective, map_objective, history: as in `Descent`, at the state so far.
+        problem: of the last round; None once other pixels have entered.
         sweeps: over the depths before the next step.
         model: to take the next step with; None: normal equations are made at the state.
         is_steady: the stage is done.
     """
 
     state: State
-    map_value: float
-    values: tuple[float, ...] = ()
+    objective: float
+    map_objective: float
+    history: tuple[float, ...] = ()
+    problem: Problem | None = None
     sweeps: int = SWEEPS
     model: CurvatureModel | None = None
     is_steady: bool = False
@@ -151,14 +162,10 @@ def descend(
     layout = lay_out(stages[0].problem.maps.graph, freedom, initial.centre.device)
     state = replace(initial, depth=stages[0].problem.prior_depth)
     first = evaluate(stages[0].problem.at(state), state, FIRST_SWEEPS)
-    progress = Progress(first.state, first.map_value)
+    progress = Progress(first.state, first.objective, first.map_objective)
     for stage in stages:
         progress = _run_stage(stage, progress, layout, watch)
-    state, values = progress.state, progress.values
-    settled = evaluate(stages[-1].problem.at(state), state, SWEEPS)
-    if values and settled.value < values[-1]:
-        return Descent(settled.state, (*values[:-1], settled.value))
-    return Descent(state, values)
+    return _finished(stages[-1], progress)
 
 
 def _run_stage(
@@ -166,8 +173,8 @@ def _run_stage(
 ) -> Progress:
     """Round after round, until the stage is steady, solved or out of steps."""
     progress = _entering(stage, progress)
-    while not progress.is_steady and len(progress.values) < stage.last_step:
-        distance = progress.map_value / stage.weight
+    while not progress.is_steady and len(progress.history) < stage.last_step:
+        distance = progress.map_objective / stage.weight
         if distance <= NEGLIGIBLE * float(progress.state.depth.mean()):
             break
         progress = _run_round(stage, progress, layout, distance, watch)
@@ -181,7 +188,7 @@ def _entering(stage: Stage, progress: Progress) -> Progress:
         state, sweeps = replace(state, depth=stage.problem.prior_depth), FIRST_SWEEPS
     if model is not None and (model.source is not stage.coarse or model.is_worn):
         model = None
-    return replace(progress, state=state, sweeps=sweeps, model=model, is_steady=False)
+    return replace(progress, state=state, problem=None, sweeps=sweeps, model=model, is_steady=False)
 
 
 def _run_round(
@@ -200,27 +207,44 @@ def _run_round(
     now = before = evaluate(problem, progress.state, progress.sweeps)
     model, fresh_value = progress.model, math.inf
     if model is None:
-        most_pairs = LATER_STEPS if progress.values else FIRST_STEPS
+        most_pairs = LATER_STEPS if progress.history else FIRST_STEPS
         model = _normal_equations(stage, now, layout, distance, most_pairs)
         fresh_value = now.value
-    values = progress.values
-    while len(values) < stage.last_step and not model.is_worn:
+    history = progress.history
+    while len(history) < stage.last_step and not model.is_worn:
         step = _line_search(problem, now, model)
         if step is None:
             break
         before, (now, model) = now, step
-        values = (*values, now.value)
+        history = (*history, now.objective)
         watch(now.state)
         if before.value - now.value < stage.tolerance * now.value:
             break
     is_steady = _is_steady(stage, model, before, now, fresh_value)
     return Progress(
         now.state,
-        now.map_value,
-        values,
+        now.objective,
+        now.map_objective,
+        history,
+        problem,
         model=model if is_steady else None,
         is_steady=is_steady,
     )
+
+
+def _finished(stage: Stage, progress: Progress) -> Descent:
+    """After the last sweeps over the depths, which take the objective itself: nothing is rounded.
+
+    They are left out where they do not lower it, optional terms being what they are.
+    """
+    problem = progress.problem or stage.problem.at(progress.state)
+    end = evaluate(replace(problem, rounding=0.0), progress.state, progress.sweeps)
+    history = progress.history
+    if progress.problem is not None and end.objective >= progress.objective:
+        return Descent(progress.state, progress.objective, progress.map_objective, history)
+    if history:
+        history = (*history[:-1], end.objective)
+    return Descent(end.state, end.objective, end.map_objective, history)
 
 
 def _is_steady(

@@ -118,13 +118,16 @@ class Evaluation:
     """What is minimised, at a state whose depths are settled.
 
     Attributes:
-        map_value: the objective of docs/method.md §6 alone, without optional terms.
+        value: what is minimised, distances rounded as the problem says.
+        objective: the same without rounding: that of docs/method.md §6, optional terms included.
+        map_objective: without optional terms.
         gradient: of `value` over the numbers of the frames, then of the pairs.
     """
 
     state: State
     value: float
-    map_value: float
+    objective: float
+    map_objective: float
     gradient: Float64[Tensor, "blocks 7"]
 
 
@@ -135,7 +138,7 @@ def evaluate(problem: Problem, state: State, sweeps: int) -> Evaluation:
     depth = state.depth.clone()
     pulls, flow_pulls = Pulls(), FlowPulls()
     gradient = state.centre.new_zeros(frames + pairs, MOTION)
-    values = []
+    rounded, exact = [], []
     for block in problem.blocks(state):
         points, rays, here = block.placed(*placed), block.rays, block.of(depth)
         ahead = RayDistances.of(points, rays, block.maps.weight, problem.rounding)
@@ -146,7 +149,8 @@ def evaluate(problem: Problem, state: State, sweeps: int) -> Evaluation:
         distance = ahead.distance(here)
         force = ahead.force(here, distance)
         pulls.add(block.maps.number, force, points)
-        values.append((ahead.weight * distance).sum())
+        rounded.append((ahead.weight * distance).sum())
+        exact.append((ahead.weight * ahead.exact(distance)).sum())
         on_points = force.sum(1)
         if block.flows is not None:
             on_points += flow_pulls.add(block.flows, block.induced(state, here))
@@ -158,9 +162,11 @@ def evaluate(problem: Problem, state: State, sweeps: int) -> Evaluation:
         motions = problem.flow.motions(state)
         motions.add_pull(gradient, flow_pulls.total(motions.by_frame[:, 0]))
     ended = replace(state, depth=depth)
-    map_value = float(torch.stack(values).double().sum())
-    value = map_value + flow_pulls.value() + _small_terms(problem, ended, gradient)
-    return Evaluation(ended, value, map_value, gradient)
+    map_value, map_objective = (
+        float(torch.stack(values).double().sum()) for values in (rounded, exact)
+    )
+    others = flow_pulls.value() + _small_terms(problem, ended, gradient)
+    return Evaluation(ended, map_value + others, map_objective + others, map_objective, gradient)
 
 
 def _small_terms(problem: Problem, state: State, gradient: Float64[Tensor, "blocks 7"]) -> float:

@@ -30,7 +30,7 @@ def term_value(
     """The solver's own figure of the term at a state."""
     problem = plan_stages(scene.graph, scene.prediction, settings, flow, state)[-1].problem
     at = evaluate(problem.at(state), state, sweeps=0)
-    return at.value - at.map_value
+    return at.objective - at.map_objective
 
 
 def errors_of(state: State, flow: FlowTerm) -> dict[tuple[int, int], np.ndarray]:

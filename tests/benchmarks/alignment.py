@@ -94,7 +94,7 @@ def judge(clip: PairClip) -> Callable[[State], float]:
             return of_maps
         stages = plan_stages(clip.graph, clip.prediction, SETTINGS, clip.flow, state)
         whole = evaluate(stages[-1].problem.at(state), state, sweeps=0)
-        return of_maps + whole.value - whole.map_value
+        return of_maps + whole.objective - whole.map_objective
 
     return value
 
