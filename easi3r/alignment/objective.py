@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import numpy as np
-import roma
 import torch
 from jaxtyping import Float, Float32, Float64
 from torch import Tensor
@@ -12,6 +11,7 @@ from easi3r.alignment.problem import log_weights
 from easi3r.alignment.start import PAIR_SCALE, register_pairs
 from easi3r.alignment.terms import WeightedMotions
 from easi3r.geometry import world_point_map
+from easi3r.geometry.rotations import rotation_matrices
 from easi3r.geometry.similarity import Similarity
 from easi3r.geometry.tensor_cameras import lengths
 from easi3r.tensors import PairGraph, PairPrediction
@@ -96,7 +96,7 @@ def _tied_step(
 
 
 def _moved(pair: Similarity, step: Float64[Tensor, "pairs 7"]) -> Similarity:
-    turn = roma.rotvec_to_rotmat(step[:, 3:6])
+    turn = rotation_matrices(step[:, 3:6])
     growth = step[:, 6].exp()
     turned = (turn @ pair.translation[..., None])[..., 0]
     return Similarity(

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-import roma
 import torch
 from jaxtyping import Float64
 from threadpoolctl import threadpool_limits
@@ -23,6 +22,7 @@ from easi3r.alignment.problem import State
 from easi3r.alignment.stages import Stage
 from easi3r.alignment.unknowns import Freedom, Layout, lay_out
 from easi3r.alignment.value_and_gradient import Evaluation, Problem, evaluate
+from easi3r.geometry.rotations import rotation_matrices
 from easi3r.geometry.similarity import Similarity
 
 NEGLIGIBLE = 1e-6
@@ -295,7 +295,7 @@ def moved(state: State, moves: Float64[Tensor, "blocks 7"]) -> State:
     """The state after its frames and pairs moved; depths stay. Focals move up to their limits."""
     by_frame, by_pair = moves.split([len(state.centre), len(state.pair.scale)])
     pair = Similarity(
-        roma.rotvec_to_rotmat(by_pair[:, 3:6]) @ state.pair.rotation,
+        rotation_matrices(by_pair[:, 3:6]) @ state.pair.rotation,
         state.pair.translation + by_pair[:, :3],
         state.pair.scale * by_pair[:, 6].exp(),
     )
@@ -303,7 +303,7 @@ def moved(state: State, moves: Float64[Tensor, "blocks 7"]) -> State:
     focal = torch.maximum(state.focal * by_frame[:, 6:].exp(), state.focal.clamp_max(shortest))
     return replace(
         state,
-        rotation=state.rotation @ roma.rotvec_to_rotmat(by_frame[:, 3:6]),
+        rotation=state.rotation @ rotation_matrices(by_frame[:, 3:6]),
         centre=state.centre + (state.rotation @ by_frame[:, :3, None])[..., 0],
         focal=torch.minimum(focal, state.focal.clamp_min(longest)),
         pair=pair,

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import roma
 import torch
 from jaxtyping import Float32, Float64
 from torch import Tensor
@@ -22,6 +21,7 @@ from easi3r.alignment.problem import (
 from easi3r.config import AlignmentSettings
 from easi3r.errors import DegenerateGeometryError
 from easi3r.geometry import centred_intrinsics, invert_rigid, world_point_map
+from easi3r.geometry.rotations import nearest_rotation
 from easi3r.geometry.similarity import Similarity, register
 from easi3r.tensors import PairGraph, PairPrediction
 from easi3r.types import KnownCameras, Reconstruction
@@ -217,22 +217,41 @@ def find_cameras(
         chosen = np.flatnonzero(confidence >= threshold)
         seen = points.reshape(-1, 3).double().cpu().numpy()[chosen]
         cv2.setRNGSeed(settings.seed)
-        found, turn, shift, inliers = cv2.solvePnPRansac(
-            seen,
-            pixel[chosen],
-            intrinsics[frame],
+        pose = camera_by_pnp(seen, pixel[chosen], intrinsics[frame])
+        if pose is None:
+            failures += 1
+        else:
+            cameras[frame] = pose
+    return cameras, failures
+
+
+def camera_by_pnp(
+    points: Float64[np.ndarray, "points 3"],
+    pixels: Float64[np.ndarray, "points 2"],
+    intrinsics: Float64[np.ndarray, "3 3"],
+) -> Float64[np.ndarray, "4 4"] | None:
+    """Camera-to-world by PnP-RANSAC; None where the points give none (degenerate, or fewer than 4).
+
+    Args:
+        pixels: (x, y) where the camera sees the points.
+    """
+    try:
+        solved, turn, shift, inliers = cv2.solvePnPRansac(
+            points,
+            pixels,
+            intrinsics,
             None,
             reprojectionError=PNP_ERROR_PX,
             flags=cv2.SOLVEPNP_SQPNP,
         )
-        if not found or inliers is None or not np.isfinite([turn, shift]).all():
-            failures += 1
-            continue
-        world_to_camera = np.eye(4)
-        world_to_camera[:3, :3] = cv2.Rodrigues(turn)[0]
-        world_to_camera[:3, 3] = shift[:, 0]
-        cameras[frame] = invert_rigid(world_to_camera)
-    return cameras, failures
+    except cv2.error:  # OpenCV refuses some degenerate points so, and gives up on others
+        return None
+    if not solved or inliers is None or not np.isfinite([turn, shift]).all():
+        return None
+    world_to_camera = np.eye(4)
+    world_to_camera[:3, :3] = cv2.Rodrigues(turn)[0]
+    world_to_camera[:3, 3] = shift[:, 0]
+    return invert_rigid(world_to_camera)
 
 
 def fit_known_path(
@@ -247,7 +266,7 @@ def fit_known_path(
         the rigid transform of the estimate's world, and the rescaled known cameras.
     """
     agreement = (path[:, :3, :3] @ np.swapaxes(cameras[:, :3, :3], 1, 2)).sum(0)
-    turn = roma.special_procrustes(torch.from_numpy(agreement)).numpy()
+    turn = nearest_rotation(torch.from_numpy(agreement)).numpy()
     centres = cameras[:, :3, 3] @ turn.T
     spread = centres - centres.mean(0)
     known_spread = path[:, :3, 3] - path[:, :3, 3].mean(0)
@@ -274,12 +293,13 @@ def register_pairs(
         DegenerateGeometryError: the points of a pair lie on one line.
     """
     per_batch = max(1, REGISTERED_POINTS // (2 * world.shape[1]))
-    found = []
-    for some in torch.arange(len(graph)).split(per_batch):
-        first, second = torch.from_numpy(graph.edges)[some].unbind(1)
+    registered = []
+    for begin in range(0, len(graph), per_batch):
+        some = slice(begin, begin + per_batch)
+        first, second = torch.from_numpy(graph.edges[some]).unbind(1)
         maps = [prediction.points_1[some], prediction.points_2[some]]
         confidence = [prediction.confidence_1[some], prediction.confidence_2[some]]
-        found.append(
+        registered.append(
             register(
                 torch.cat(maps, dim=1).flatten(1, 2),
                 torch.cat([world[first], world[second]], dim=1),
@@ -288,7 +308,7 @@ def register_pairs(
             )
         )
     return Similarity(
-        torch.cat([one.rotation for one in found]),
-        torch.cat([one.translation for one in found]),
-        torch.cat([one.scale for one in found]),
+        torch.cat([one.rotation for one in registered]),
+        torch.cat([one.translation for one in registered]),
+        torch.cat([one.scale for one in registered]),
     )

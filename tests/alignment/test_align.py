@@ -119,6 +119,14 @@ def test_objective_agrees_with_the_solver_and_rises_away_from_it() -> None:
     assert objective(*arguments, result.depth * np.float32(1.1)) > 1.05 * value
 
 
+def test_the_objective_of_large_frames_is_that_of_small_ones() -> None:
+    """Above 65536 pixels the pairs are registered one at a time."""
+    scene = known_scene(frames=2, size=(258, 256), focal_px=(300.0,))
+    arguments = (scene.graph, scene.prediction, scene.camera_to_world, scene.intrinsics)
+    value = objective(*arguments, scene.depth)
+    assert 0 < value < objective(*arguments, scene.depth * np.float32(1.1))
+
+
 def test_the_same_input_gives_the_same_bits() -> None:
     scene = known_scene(noise=0.05)
     first, second = (align(scene.graph, scene.prediction, SETTINGS) for _ in range(2))

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -8,6 +9,7 @@ from easi3r.alignment import align
 from easi3r.alignment.chain import chain_pairs, spanning_pairs
 from easi3r.alignment.problem import Pixels
 from easi3r.alignment.start import (
+    camera_by_pnp,
     estimate_focals,
     find_cameras,
     fit_known_path,
@@ -60,6 +62,30 @@ def test_a_frame_without_a_pose_stands_where_chaining_put_it() -> None:
     )
     assert failures == 1
     np.testing.assert_array_equal(cameras[3], chain.anchor()[3])
+
+
+def test_an_exception_of_pnp_is_a_failure_like_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = known_scene()
+    chain = chain_pairs(scene.graph, scene.prediction)
+    solve, calls = cv2.solvePnPRansac, []
+
+    def fails_once(*arguments: object, **options: object) -> object:
+        calls.append(arguments)
+        if len(calls) == 4:
+            raise cv2.error("degenerate points")
+        return solve(*arguments, **options)
+
+    monkeypatch.setattr("easi3r.alignment.start.cv2.solvePnPRansac", fails_once)
+    cameras, failures = find_cameras(
+        chain, scene.prediction, ALL_PIXELS, scene.intrinsics, AlignmentSettings()
+    )
+    assert failures == 1
+    np.testing.assert_array_equal(cameras[3], chain.anchor()[3])
+
+
+def test_too_few_points_give_no_camera() -> None:
+    points = np.random.default_rng(0).random((3, 3))
+    assert camera_by_pnp(points, points[:, :2], np.eye(3)) is None
 
 
 def test_focals_are_read_off_the_points() -> None:
