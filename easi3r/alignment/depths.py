@@ -9,13 +9,13 @@ from torch import Tensor
 SMALLEST = 1e-14
 """Squared distances below this fraction of the squared depth are rounding errors."""
 
-MOST = 5.0
-"""Settling at most multiplies or divides a depth by this."""
+MAX_FACTOR = 5.0
+"""`RayDistances.solve` multiplies or divides a depth by this at most."""
 
-OVERSHOOT = 1.6
-"""Each sweep goes so many times as far as the weighted mean. The parabolas that a weighted mean
-minimises lie above the distances, so that up to twice its way never raises them, and a mean alone
-comes near the best depth slowly."""
+OVER_RELAXATION = 1.6
+"""Over-relaxation: each sweep goes this many times as far as the weighted mean. The parabolas that
+the mean minimises lie above the distances, so that up to twice its way never raises them, and the
+mean alone converges slowly."""
 
 
 @dataclass(frozen=True)
@@ -92,19 +92,24 @@ class RayDistances:
         excess = (self.rounding**2 / self.squared_ray)[:, None]
         return torch.addcmul(-excess, distance, distance).clamp_min_(0).sqrt_()
 
-    def settle(
+    def solve(
         self, depth: Float32[Tensor, "frames pixels"], other: DepthPull | None, sweeps: int
     ) -> Float32[Tensor, "frames pixels"]:
-        """Lower the weighted distances by re-weighting: each sweep passes a weighted mean."""
-        begin = depth
+        """Lower the weighted distances by iteratively re-weighted least squares (Weiszfeld).
+
+        Args:
+            depth: the initial one.
+            sweeps: number of over-relaxed weighted means.
+        """
+        initial = depth
         for _ in range(sweeps):
             weight = self.weight / self.distance(depth)
-            total, wanted = weight.sum(1), weight.mul_(self.along).sum(1)
+            total, weighted = weight.sum(1), weight.mul_(self.along).sum(1)
             if other is not None:
                 total = total + other.curvature
-                wanted = wanted + other.curvature * begin - other.gradient
-            depth = torch.lerp(depth, wanted / total, OVERSHOOT)
-        return depth.clamp(begin / MOST, begin * MOST)
+                weighted = weighted + other.curvature * initial - other.gradient
+            depth = torch.lerp(depth, weighted / total, OVER_RELAXATION)
+        return depth.clamp(initial / MAX_FACTOR, initial * MAX_FACTOR)
 
     def force(
         self,

@@ -19,7 +19,7 @@ from easi3r.types import OpticalFlow
 
 @dataclass(frozen=True)
 class FlowTerm:
-    """Flow between frames, and where it may be trusted to come from the camera alone.
+    """Optical flow between frames, and where it comes from the camera alone.
 
     The term takes both flows of every directed pair (i, j) of the graph, i -> j and j -> i, and
     expects to get both. A missing one is left out of its mean; one between frames that no pair
@@ -79,7 +79,7 @@ class InducedFlow:
     def to_image(
         self, motion: Float32[Tensor, "frames flows 3 pixels"]
     ) -> Float32[Tensor, "frames flows 2 pixels"]:
-        """How places in the image answer small motions of the points."""
+        """Derivative of the places in the image along small motions of the points."""
         return (self.focal * motion[:, :, :2] - self.image * motion[:, :, 2:]) / self.depth
 
     def from_image(
@@ -132,7 +132,7 @@ def flow_curvature(
 
 
 class FlowPulls:
-    """Value and gradient of the flow term, gathered span by span."""
+    """Value and gradient of the flow term, summed span by span."""
 
     def __init__(self) -> None:
         self.points = Pulls()
@@ -176,7 +176,7 @@ class FlowResidual:
         takes_part: static (and consistent, if that is checked), and near enough once `gated`.
         weight: of the sum of the means.
         component_weight: of each flow's errors in the term once `gated`; 1 before.
-        max_error_px: a component takes part while its own error is below this.
+        max_error_px: a component of a larger error is an outlier and takes no part.
         drop_above: a larger sum of the means drops the whole term.
         frames: of the clip.
     """
@@ -274,15 +274,15 @@ def flow_residual(
     device: torch.device,
 ) -> FlowResidual:
     """The flows of the graph's pairs at the chosen pixels."""
-    given = term.optical_flow
+    estimate = term.optical_flow
     pairs = {(first, second) for first, second in graph.edges.tolist()}
-    flows = given.edges.tolist()
+    flows = estimate.edges.tolist()
     in_mean = torch.tensor(
         [[(i, j) in pairs for i, j in flows], [(j, i) in pairs for i, j in flows]], device=device
     )
-    source, target = torch.from_numpy(given.edges).to(device).unbind(1)
-    flow = torch.from_numpy(given.flow).to(device).flatten(1, 2)
-    consistent = torch.from_numpy(given.consistent).to(device).flatten(1)
+    source, target = torch.from_numpy(estimate.edges).to(device).unbind(1)
+    flow = torch.from_numpy(estimate.flow).to(device).flatten(1, 2)
+    consistent = torch.from_numpy(estimate.consistent).to(device).flatten(1)
     static = torch.from_numpy(term.static).to(device).flatten(1)
     chosen = pixels.index
     if len(chosen) < flow.shape[1]:

@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Float, Float32, Float64
 from torch import Tensor
 
+from easi3r.alignment.initial_state import PAIR_SCALE, register_pairs
 from easi3r.alignment.problem import log_weights
-from easi3r.alignment.start import PAIR_SCALE, register_pairs
 from easi3r.alignment.terms import WeightedMotions
 from easi3r.geometry import world_point_map
 from easi3r.geometry.rotations import rotation_matrices
@@ -30,8 +30,8 @@ def objective(
 ) -> float:
     """The objective at these cameras and depths, with the best pair similarities of tied scale.
 
-    Independent of any solver's own figures: the similarities are found here, to convergence. The
-    unit of the world matters, since the geometric mean of the pair scales is 0.5 in it.
+    Independent of any solver's own figures: the similarities are solved for here, to convergence.
+    The unit of the world matters, since the geometric mean of the pair scales is 0.5 in it.
 
     Raises:
         DegenerateGeometryError: the points of a pair lie on one line.

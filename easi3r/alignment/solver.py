@@ -11,19 +11,14 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import numpy as np
-import torch
-from jaxtyping import Float64
 from threadpoolctl import threadpool_limits
-from torch import Tensor
 
-from easi3r.alignment.curvature import Factor, curvature
+from easi3r.alignment.curvature import curvature
+from easi3r.alignment.lbfgs import CurvatureModel
 from easi3r.alignment.problem import State
 from easi3r.alignment.stages import Stage
 from easi3r.alignment.unknowns import Freedom, Layout, lay_out
 from easi3r.alignment.value_and_gradient import Evaluation, Problem, evaluate
-from easi3r.geometry.rotations import rotation_matrices
-from easi3r.geometry.similarity import Similarity
 
 NEGLIGIBLE = 1e-6
 """Distances that average below this fraction of the depths are rounding errors: solved."""
@@ -35,7 +30,7 @@ ROUNDING = 1e-2
 """Distances d count as `sqrt(d^2 + r^2)`, with r this fraction of the mean distance: what a round
 minimises then has second derivatives, and depths do not stick to single points."""
 
-FIRST_STEPS, LATER_STEPS = 4, 12
+FIRST_PAIRS, LATER_PAIRS = 4, 12
 """L-BFGS pairs that normal equations take before they are made anew: far from the end, where they
 change fast, and later."""
 
@@ -50,9 +45,6 @@ steps (the flow term has a long, flat tail: far-off pixels come in slowly)."""
 FIRST_SWEEPS = 8
 SWEEPS = 4
 """Over the depths: of pixels that enter, and in each step."""
-
-Columns = Float64[np.ndarray, " columns"]
-"""Numbers of a layout's columns, in host memory."""
 
 
 @dataclass(frozen=True)
@@ -70,54 +62,6 @@ class Descent:
     objective: float
     map_objective: float
     history: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class CurvatureModel:
-    """The inverse of the second derivatives: of normal equations, corrected by L-BFGS pairs.
-
-    Attributes:
-        source: the problem whose normal equations they are.
-        layout: of their columns.
-        most_pairs: the model is worn once it has so many.
-        pairs: of steps and how the gradient changed in them, oldest first.
-    """
-
-    source: Problem
-    layout: Layout
-    factor: Factor
-    most_pairs: int
-    pairs: tuple[tuple[Columns, Columns], ...] = ()
-
-    @property
-    def is_worn(self) -> bool:
-        """True once it should be made anew."""
-        return len(self.pairs) >= self.most_pairs
-
-    def gradient(self, at: Evaluation) -> Columns:
-        """Of what is minimised, over the columns."""
-        gathered: Columns = self.layout.gathered(at.gradient).cpu().numpy()
-        return gathered
-
-    def with_pair(self, step: Columns, change: Columns) -> "CurvatureModel":
-        """Corrected by a step, if the objective curved upwards along it."""
-        curves_upwards = float(step @ change) > 0
-        return replace(self, pairs=(*self.pairs, (step, change))) if curves_upwards else self
-
-    def step(self, gradient: Columns) -> Columns:
-        """The step to where the gradient should vanish: L-BFGS's two-loop recursion."""
-        remainder, shares = gradient.copy(), []
-        for step, change in reversed(self.pairs):
-            shares.append((step @ remainder) / (step @ change))
-            remainder -= shares[-1] * change
-        solution = self.factor.solve(remainder)
-        for (step, change), share in zip(self.pairs, reversed(shares), strict=True):
-            solution += (share - (change @ solution) / (step @ change)) * step
-        return -solution
-
-    def moved(self, state: State, step: Columns) -> State:
-        """The state after a step; its depths stay."""
-        return moved(state, self.layout.moves(torch.from_numpy(step).to(state.centre.device)))
 
 
 @dataclass(frozen=True)
@@ -182,11 +126,11 @@ def _run_stage(
 
 
 def _entering(stage: Stage, progress: Progress) -> Progress:
-    """At the begin of a stage: its pixels, and the model of the stage before if it is of use."""
+    """The start of a stage: its pixels, and the model of the stage before if it still serves."""
     state, sweeps, model = progress.state, SWEEPS, progress.model
     if state.depth.shape != stage.problem.prior_depth.shape:
         state, sweeps = replace(state, depth=stage.problem.prior_depth), FIRST_SWEEPS
-    if model is not None and (model.source is not stage.coarse or model.is_worn):
+    if model is not None and (model.source is not stage.coarse or model.is_full):
         model = None
     return replace(progress, state=state, problem=None, sweeps=sweeps, model=model, is_steady=False)
 
@@ -198,7 +142,7 @@ def _run_round(
     distance: float,
     watch: Callable[[State], None],
 ) -> Progress:
-    """Step after step on one problem, until the model is worn or too little is gained.
+    """Step after step on one problem, until the model is full or too little is gained.
 
     Args:
         distance: mean over the maps, weighted.
@@ -207,11 +151,11 @@ def _run_round(
     now = before = evaluate(problem, progress.state, progress.sweeps)
     model, fresh_value = progress.model, math.inf
     if model is None:
-        most_pairs = LATER_STEPS if progress.history else FIRST_STEPS
+        most_pairs = LATER_PAIRS if progress.history else FIRST_PAIRS
         model = _normal_equations(stage, now, layout, distance, most_pairs)
         fresh_value = now.value
     history = progress.history
-    while len(history) < stage.last_step and not model.is_worn:
+    while len(history) < stage.last_step and not model.is_full:
         step = _line_search(problem, now, model)
         if step is None:
             break
@@ -260,7 +204,7 @@ def _is_steady(
         return fresh_value < math.inf
     if before.value - now.value < stage.tolerance * now.value:
         return True
-    return model.is_worn and fresh_value - now.value < WORTHWHILE * now.value
+    return model.is_full and fresh_value - now.value < WORTHWHILE * now.value
 
 
 def _normal_equations(
@@ -289,22 +233,3 @@ def _line_search(
             return trial, model.with_pair(step, model.gradient(trial) - gradient)
         step = BACKTRACKING * step
     return None
-
-
-def moved(state: State, moves: Float64[Tensor, "blocks 7"]) -> State:
-    """The state after its frames and pairs moved; depths stay. Focals move up to their limits."""
-    by_frame, by_pair = moves.split([len(state.centre), len(state.pair.scale)])
-    pair = Similarity(
-        rotation_matrices(by_pair[:, 3:6]) @ state.pair.rotation,
-        state.pair.translation + by_pair[:, :3],
-        state.pair.scale * by_pair[:, 6].exp(),
-    )
-    shortest, longest = state.focal_limits()
-    focal = torch.maximum(state.focal * by_frame[:, 6:].exp(), state.focal.clamp_max(shortest))
-    return replace(
-        state,
-        rotation=state.rotation @ rotation_matrices(by_frame[:, 3:6]),
-        centre=state.centre + (state.rotation @ by_frame[:, :3, None])[..., 0],
-        focal=torch.minimum(focal, state.focal.clamp_min(longest)),
-        pair=pair,
-    )

@@ -1,4 +1,4 @@
-"""Least-squares terms of some frames: how their residuals answer small motions, focal and depths.
+"""Least-squares terms of some frames: derivatives by small motions, focal and depths.
 
 The distances of docs/method.md §6 are not squared, so each is replaced by the parabola that touches
 it from above at the current state (iteratively re-weighted least squares): its curvature is
@@ -57,7 +57,7 @@ class SpanTerms:
 
 @dataclass(frozen=True)
 class WeightedMotions:
-    """Weighted points q that answer a small similarity: `q + shift + turn x q + scale q`.
+    """Weighted points q under a small similarity: `q + shift + turn x q + scale q`.
 
     The Jacobian of that motion is `[I, -[q]x, q]`.
     """

@@ -36,7 +36,7 @@ class Problem:
     Attributes:
         flow: None without the flow term.
         prior_depth, depth_weight: `depth_weight * mean(log(depth / prior_depth)^2)` is added.
-        nearest: how near a pixel may come: points behind the camera would pull depths to 0.
+        nearest: smallest depth of each frame: points behind the camera would pull depths to 0.
         rounding: distances d count as `sqrt(d^2 + rounding^2)`, which has a second derivative.
     """
 
@@ -50,7 +50,7 @@ class Problem:
     rounding: float = 0.0
 
     def at(self, state: State) -> "Problem":
-        """The problem of some steps from this state: the flow term leaves out what is far off."""
+        """The problem of one round from this state: the flow term without its outliers there."""
         return (
             self if self.flow is None else replace(self, flow=self.flow.gated(state, self.pixels))
         )
@@ -70,7 +70,7 @@ class Problem:
         return Motions(frame, block, camera, adjoint(state.rotation[frame].mT, shift))
 
     def prior_pull(self, state: State, block: "Block") -> DepthPull:
-        """What holds a block's depths near those that the solver started with."""
+        """The parabolas of the prior over a block's depths."""
         depth = block.of(state.depth)
         factor = 2 * self.depth_weight / state.depth.numel()
         slack = factor * (depth / block.of(self.prior_depth)).log() / depth
@@ -115,7 +115,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What is minimised, at a state whose depths are settled.
+    """What is minimised, at a state after the sweeps over its depths.
 
     Attributes:
         value: what is minimised, distances rounded as the problem says.
@@ -132,7 +132,11 @@ class Evaluation:
 
 
 def evaluate(problem: Problem, state: State, sweeps: int) -> Evaluation:
-    """Settle the depths by so many sweeps, then take value and gradient."""
+    """Value and gradient after some sweeps over the depths.
+
+    Args:
+        sweeps: number of over-relaxed weighted means; 0 leaves the depths as they are.
+    """
     frames, pairs = problem.maps.graph.frames, len(problem.maps.graph)
     placed = problem.maps.placed(state)
     depth = state.depth.clone()
@@ -143,9 +147,9 @@ def evaluate(problem: Problem, state: State, sweeps: int) -> Evaluation:
         points, rays, here = block.placed(*placed), block.rays, block.of(depth)
         ahead = RayDistances.of(points, rays, block.maps.weight, problem.rounding)
         if sweeps:
-            settled = ahead.settle(here, _other_pull(problem, block, state), sweeps)
+            solved = ahead.solve(here, _other_pull(problem, block, state), sweeps)
             nearest = problem.nearest[block.span.frames, None]
-            here.copy_(torch.maximum(settled, nearest))
+            here.copy_(torch.maximum(solved, nearest))
         distance = ahead.distance(here)
         force = ahead.force(here, distance)
         pulls.add(block.maps.number, force, points)

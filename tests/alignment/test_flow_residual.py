@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from easi3r.alignment import FlowTerm
+from easi3r.alignment.initial_state import initial_state
 from easi3r.alignment.problem import State
 from easi3r.alignment.stages import plan_stages
-from easi3r.alignment.start import start
 from easi3r.alignment.value_and_gradient import evaluate
 from easi3r.config import AlignmentSettings
 from easi3r.geometry import invert_rigid, project, transform_points, world_point_map
@@ -20,8 +20,8 @@ from tests.alignment.test_align import true_flow
 SETTINGS = AlignmentSettings(flow_weight=0.5)
 
 
-def initial_state(scene: KnownScene) -> State:
-    return start(scene.graph, scene.prediction, KnownCameras(), SETTINGS).state
+def first_state(scene: KnownScene) -> State:
+    return initial_state(scene.graph, scene.prediction, KnownCameras(), SETTINGS).state
 
 
 def term_value(
@@ -41,13 +41,13 @@ def errors_of(state: State, flow: FlowTerm) -> dict[tuple[int, int], np.ndarray]
     world = world_point_map(depth, intrinsics, poses)
     place = np.stack(np.mgrid[:height, :width][::-1], axis=-1)
     errors = {}
-    for (first, second), given in zip(
+    for (first, second), estimate in zip(
         flow.optical_flow.edges.tolist(), flow.optical_flow.flow, strict=True
     ):
         seen = transform_points(invert_rigid(poses[second]), world[first].reshape(-1, 3))
         landing = project(seen, intrinsics[second]).reshape(height, width, 2)
         front = seen[:, 2].reshape(height, width, 1) > 0
-        errors[first, second] = np.where(front, np.abs(landing - place - given), np.inf)
+        errors[first, second] = np.where(front, np.abs(landing - place - estimate), np.inf)
     return errors
 
 
@@ -84,7 +84,7 @@ def test_the_means_over_both_directions_are_added(pairs: tuple[int, ...]) -> Non
     whole = known_scene(4, noise=0.03)
     flow = wild_flow(whole)
     scene = chosen_pairs(whole, np.array(pairs))
-    state = initial_state(scene)
+    state = first_state(scene)
     expected = expected_value(scene.graph, flow, state)
     assert term_value(scene, flow, state) == pytest.approx(expected, rel=1e-5)
 
@@ -92,7 +92,7 @@ def test_the_means_over_both_directions_are_added(pairs: tuple[int, ...]) -> Non
 def test_on_a_graph_with_both_directions_it_is_twice_the_mean() -> None:
     scene = known_scene(3, noise=0.03)
     flow = wild_flow(scene)
-    state = initial_state(scene)
+    state = first_state(scene)
     errors = np.concatenate(
         [error[flow.static[first]] for (first, _), error in errors_of(state, flow).items()]
     )
@@ -103,10 +103,12 @@ def test_on_a_graph_with_both_directions_it_is_twice_the_mean() -> None:
 
 def test_a_flow_that_is_missing_is_left_out_of_its_mean() -> None:
     scene = known_scene(3, noise=0.03)
-    state, flow = initial_state(scene), wild_flow(scene)
+    state, flow = first_state(scene), wild_flow(scene)
     rest = np.arange(1, 6)
-    given = flow.optical_flow
-    some = OpticalFlow(given.edges[rest], given.flow[rest], given.consistent[rest])
+    optical_flow = flow.optical_flow
+    some = OpticalFlow(
+        optical_flow.edges[rest], optical_flow.flow[rest], optical_flow.consistent[rest]
+    )
     flow = replace(flow, optical_flow=some)
     expected = expected_value(scene.graph, flow, state)
     assert term_value(scene, flow, state) == pytest.approx(expected, rel=1e-5)
@@ -114,18 +116,18 @@ def test_a_flow_that_is_missing_is_left_out_of_its_mean() -> None:
 
 def test_the_cut_is_per_component() -> None:
     scene = known_scene(3, noise=0.03)
-    state, term = initial_state(scene), true_flow(scene)
+    state, term = first_state(scene), true_flow(scene)
     off = term.optical_flow.flow.copy()
     off[..., 0] += 45
     off[..., 1] += 45  # 64 px by length, each component under the cut
     flow = replace(term, optical_flow=replace(term.optical_flow, flow=off))
-    kept = SETTINGS.model_copy(update={"flow_drop_above": 100.0})
-    assert term_value(scene, flow, state, kept) == pytest.approx(0.5 * 2 * 44.5, rel=0.02)
+    later = SETTINGS.model_copy(update={"flow_drop_above": 100.0})
+    assert term_value(scene, flow, state, later) == pytest.approx(0.5 * 2 * 44.5, rel=0.02)
 
 
 def test_the_sum_of_both_means_drops_the_term() -> None:
     scene = known_scene(3, noise=0.03)
-    state, term = initial_state(scene), true_flow(scene)
+    state, term = first_state(scene), true_flow(scene)
     off = replace(term.optical_flow, flow=term.optical_flow.flow + np.float32(15.5))
     flow = replace(term, optical_flow=off)  # each mean is about 15, their sum about 30
     assert term_value(scene, flow, state) == 0
@@ -135,7 +137,7 @@ def test_the_sum_of_both_means_drops_the_term() -> None:
 
 def test_inconsistent_pixels_take_part_unless_flow_is_checked() -> None:
     scene = known_scene(3, noise=0.03)
-    state, flow = initial_state(scene), wild_flow(scene)
+    state, flow = first_state(scene), wild_flow(scene)
     consistent = flow.optical_flow.consistent.copy()
     consistent[:, :, :10] = False
     doubted = replace(flow, optical_flow=replace(flow.optical_flow, consistent=consistent))
@@ -148,7 +150,7 @@ def test_inconsistent_pixels_take_part_unless_flow_is_checked() -> None:
 
 def test_what_lies_behind_a_camera_takes_no_part() -> None:
     scene = known_scene(3, noise=0.03)
-    state, flow = initial_state(scene), wild_flow(scene)
+    state, flow = first_state(scene), wild_flow(scene)
     behind = replace(state, centre=state.centre.clone())
     behind.centre[2] += state.rotation[2, :, 2] * state.depth[2].mean()
     errors = errors_of(behind, flow)

@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.nn.functional import smooth_l1_loss
 
 from easi3r.alignment.flow_residual import FlowTerm
+from easi3r.alignment.initial_state import PAIR_SCALE
 from easi3r.alignment.problem import State, log_weights
-from easi3r.alignment.start import PAIR_SCALE
 from easi3r.config import AlignmentSettings
 from easi3r.geometry.similarity import Similarity
 from easi3r.tensors import PairGraph, PairPrediction
@@ -202,13 +202,13 @@ def descend_by_adam(
 
 
 @torch.no_grad()
-def _state(unknowns: Unknowns, position: Float32[Tensor, "2 pixels"], begin: State) -> State:
+def _state(unknowns: Unknowns, position: Float32[Tensor, "2 pixels"], initial: State) -> State:
     cameras, pair = unknowns.cameras(position), unknowns.similarities()
     return State(
         cameras.rotation.double(),
         cameras.centre.double(),
         cameras.focal[:, 0].double().expand(-1, 2).contiguous(),
-        begin.principal,
+        initial.principal,
         Similarity(pair.rotation.double(), pair.translation.double(), pair.scale.double()),
         cameras.points[:, 2].clone(),
     )

@@ -22,10 +22,10 @@ def test_everything_matches_the_reference() -> None:
 
 
 def test_the_network_behind_a_file_is_found_with_its_heads() -> None:
-    found = explain(REFERENCE, load(REFERENCE / "forward_linear.npz"))
-    assert found is not None
-    assert found.path.name == "tiny_linear_state_dict.json"
-    assert (found.encoder_heads, found.decoder_heads) == (4, 12)
+    candidate = explain(REFERENCE, load(REFERENCE / "forward_linear.npz"))
+    assert candidate is not None
+    assert candidate.path.name == "tiny_linear_state_dict.json"
+    assert (candidate.encoder_heads, candidate.decoder_heads) == (4, 12)
 
 
 def write_folder(folder: Path, config: ModelConfig) -> None:
