@@ -148,7 +148,8 @@ class MotionSettings(_Frozen):
 class WeightDefaults(_Frozen):
     """What weights recommend where settings leave it to them; stored in the weights' own file.
 
-    Without a recommendation: Easi3R's attention map, the reference's weight of flow, float32.
+    Without a recommendation: Easi3R's attention map, the reference's weight of flow without a
+    forward-backward check, float32.
     """
 
     cue: Cue = "attention"
@@ -156,6 +157,7 @@ class WeightDefaults(_Frozen):
     match_layers: tuple[int, ...] = ()
     match_heads: tuple[int, ...] = ()
     flow_weight: Annotated[float, Field(ge=0)] = 0.01
+    flow_check: bool = False
     precision: Precision = "float32"
 
 
@@ -164,12 +166,15 @@ class AlignmentSettings(_Frozen):
 
     `max_steps` bounds the steps of the solver, which ends sooner where the objective settles.
     `flow_weight` None: as the weights recommend (the reference's 0.01 where they do not).
+    `flow_check`: whether pixels whose opposite flow does not lead back stay out of the flow term;
+    None: as the weights recommend (the reference does not check).
     """
 
     max_steps: Annotated[int, Field(ge=1)] = 100
     shared_focal: bool = True
     min_confidence: Annotated[float, Field(ge=0)] = 1.1
     flow_weight: Annotated[float, Field(ge=0)] | None = None
+    flow_check: bool | None = None
     flow_start_fraction: Annotated[float, Field(ge=0, le=1)] = 0.1
     flow_max_error_px: Annotated[float, Field(gt=0)] = 50.0
     flow_drop_above: Annotated[float, Field(gt=0)] = 25.0
@@ -244,8 +249,9 @@ class Settings(_Frozen):
         given = {name: value for name, value in motion.items() if value is not None}
         filled = MotionSettings.model_validate({name: recommended[name] for name in motion} | given)
         alignment, model = self.alignment, self.model
-        if alignment.flow_weight is None:
-            alignment = alignment.model_copy(update={"flow_weight": weights.flow_weight})
+        for name in ("flow_weight", "flow_check"):
+            if getattr(alignment, name) is None:
+                alignment = alignment.model_copy(update={name: getattr(weights, name)})
         if model.precision is None:
             model = model.model_copy(update={"precision": weights.precision})
         return self.model_copy(update={"motion": filled, "alignment": alignment, "model": model})

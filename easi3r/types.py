@@ -203,7 +203,8 @@ class Reconstruction:
         intrinsics: pixels of the stored resolution.
         depth: z in the camera, > 0, in the clip's own unit.
         confidence: of the network, >= 1; 0 where another frame contradicts the pixel.
-        loss_history: the objective after each step of the solver; the start's if it took none.
+        loss_history: the objective after each step of the solver, optional terms included, over
+            the pixels that the step looked at; the last is the result's.
         quality: named figures, e.g. `final_objective`, `median_reprojection_px`.
     """
 

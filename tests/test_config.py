@@ -133,17 +133,21 @@ def test_weights_fill_only_what_is_left_to_them() -> None:
         cue="combined",
         calibration=calibration,
         match_heads=(0,),
-        flow_weight=5.0,
+        flow_weight=2.5,
+        flow_check=True,
         precision="bfloat16",
     )
     open_ones = Settings().completed(weights)
     assert open_ones.motion.cue == "combined"
     assert open_ones.motion.calibration == calibration
     assert open_ones.motion.match_heads == (0,)
-    assert open_ones.alignment.flow_weight == 5.0
-    given = Settings.parse({"motion": {"cue": "attention"}, "alignment": {"flow_weight": 0.0}})
+    assert open_ones.alignment.flow_weight == 2.5
+    assert open_ones.alignment.flow_check is True
+    own = {"flow_weight": 0.0, "flow_check": False}
+    given = Settings.parse({"motion": {"cue": "attention"}, "alignment": own})
     assert given.completed(weights).motion.cue == "attention"
     assert given.completed(weights).alignment.flow_weight == 0.0
+    assert given.completed(weights).alignment.flow_check is False
     assert open_ones.model.precision == "bfloat16"
     assert open_ones.completed(WeightDefaults()) == open_ones
 
@@ -152,4 +156,5 @@ def test_published_weights_keep_easi3rs_cue_and_methods_flow_weight() -> None:
     completed = Settings().completed(WeightDefaults())
     assert completed.motion.cue == "attention"
     assert completed.alignment.flow_weight == 0.01
+    assert completed.alignment.flow_check is False
     assert completed.model.precision == "float32"

@@ -1,7 +1,8 @@
 """Global alignment: pair predictions become cameras, intrinsics and depths in one world.
 
-Start reading at `global_alignment.align`. The start is docs/method.md §6's; the solver replaces its
-300 Adam steps by a quasi-Newton descent with the depths eliminated: a lower objective, sooner.
+Start reading at `global_alignment.align`. The initial state is that of docs/method.md §6; its 300
+Adam steps are replaced by a quasi-Newton descent with the depths eliminated: a lower objective,
+sooner.
 """
 
 from easi3r.alignment.flow_residual import FlowTerm

@@ -7,12 +7,13 @@ import torch
 
 from easi3r.alignment.flow_residual import FlowResidual
 from easi3r.alignment.problem import State
+from easi3r.alignment.solver import Descent
 from easi3r.alignment.stages import Stage
 from easi3r.alignment.value_and_gradient import Problem, evaluate
 from easi3r.geometry.tensor_cameras import lengths
 
 
-def alignment_figures(stage: Stage, begin: State, end: State) -> dict[str, float]:
+def alignment_figures(stage: Stage, initial: State, descent: Descent) -> dict[str, float]:
     """Figures of a solved clip. Objectives are over all pixels, medians over the coarse ones.
 
     Args:
@@ -26,10 +27,11 @@ def alignment_figures(stage: Stage, begin: State, end: State) -> dict[str, float
         `median_static_flow_error_px`: with the flow term; NaN if no static pixel is visible.
     """
     maps_alone = replace(stage.problem, flow=None)
+    end = descent.state
     few = replace(end, depth=end.depth[:, stage.coarse.pixels.index])
     figures = {
-        "start_objective": evaluate(maps_alone, begin, sweeps=0).map_value,
-        "final_objective": evaluate(maps_alone, end, sweeps=0).map_value,
+        "start_objective": evaluate(maps_alone, initial, sweeps=0).map_objective,
+        "final_objective": descent.map_objective,
         "median_reprojection_px": reprojection_error(stage.coarse, few),
         "mean_focal_px": float(end.focal[:, 0].mean()),
     }
@@ -63,7 +65,8 @@ def static_flow_error(problem: Problem, flow: FlowResidual, state: State) -> flo
     for block in replace(problem, flow=flow).blocks(state):
         if block.flows is not None:
             induced = block.induced(state, block.of(state.depth))
-            error = lengths(induced.residual)[(block.flows.weight > 0) & induced.visible]
+            takes_part = (block.flows.weight > 0).all(2) & induced.visible
+            error = lengths(induced.residual)[takes_part]
             errors.append(error.cpu().numpy())
     together = np.concatenate(errors)
     return float(np.median(together)) if len(together) else float("nan")

@@ -20,7 +20,7 @@ class Chain:
     """Every frame's place in one world of arbitrary pose and scale.
 
     Attributes:
-        map_number: the map (as `ClipMaps` counts them) that shows the frame best.
+        map_number: the map of each frame (as `ClipMaps` counts them) that was registered.
         to_world: from that map's own frame.
     """
 
@@ -31,7 +31,7 @@ class Chain:
         self, number: int, prediction: PairPrediction
     ) -> tuple[Float32[Tensor, "height width 3"], Float32[Tensor, "height width"]]:
         """World points of a frame's pixels, and their confidence."""
-        points, confidence = shown(prediction, int(self.map_number[number]))
+        points, confidence = map_of(prediction, int(self.map_number[number]))
         place = Similarity(
             self.to_world.rotation[number],
             self.to_world.translation[number],
@@ -39,16 +39,16 @@ class Chain:
         )
         return place(points.float().reshape(-1, 3)).view(points.shape), confidence
 
-    def anchor(self) -> Float64[np.ndarray, "frames 4 4"]:
-        """The camera that each frame's map names for it (its own where it is the pair's first
-        frame, else its neighbour's): where to stand if nothing better is found."""
+    def cameras(self) -> Float64[np.ndarray, "frames 4 4"]:
+        """Camera-to-world of the first frame of each frame's map: its own camera where it is that
+        frame, else its neighbour's. The fallback where PnP gives no pose."""
         pose = np.tile(np.eye(4), (len(self.map_number), 1, 1))
         pose[:, :3, :3] = self.to_world.rotation.cpu().numpy()
         pose[:, :3, 3] = self.to_world.translation.cpu().numpy()
         return pose
 
 
-def shown(prediction: PairPrediction, number: int) -> tuple[Tensor, Tensor]:
+def map_of(prediction: PairPrediction, number: int) -> tuple[Tensor, Tensor]:
     """Points and confidence of a map, as `ClipMaps` counts them."""
     pairs = len(prediction.points_1)
     if number < pairs:
@@ -57,7 +57,7 @@ def shown(prediction: PairPrediction, number: int) -> tuple[Tensor, Tensor]:
 
 
 def pair_scores(prediction: PairPrediction) -> Float64[np.ndarray, " pairs"]:
-    """How sure the network is of each pair: mean(confidence_1) * mean(confidence_2)."""
+    """Confidence of each pair: mean(confidence_1) * mean(confidence_2)."""
     means = [c.double().mean((1, 2)) for c in (prediction.confidence_1, prediction.confidence_2)]
     return (means[0] * means[1]).cpu().numpy()
 
@@ -65,7 +65,7 @@ def pair_scores(prediction: PairPrediction) -> Float64[np.ndarray, " pairs"]:
 def spanning_pairs(
     graph: PairGraph, scores: Float64[np.ndarray, " pairs"]
 ) -> tuple[int, Int64[np.ndarray, " frames_but_one"]]:
-    """The pairs of the maximum spanning tree in an order in which each meets one new frame.
+    """The pairs of the maximum spanning tree in an order in which each adds one new frame.
 
     Returns:
         the best pair, whose first frame is the root of the tree, and the pairs in order.
@@ -118,11 +118,13 @@ def chain_pairs(graph: PairGraph, prediction: PairPrediction) -> Chain:
         base, new = (first, second) if first in numbers else (second, first)
         numbers[new] = pair if new == first else len(graph) + pair
         ends = (pair if base == first else len(graph) + pair, numbers[base])
-        (source, sureness), (target, certainty) = (shown(prediction, end) for end in ends)
+        maps = [map_of(prediction, end) for end in ends]
+        (source, source_confidence), (target, target_confidence) = maps
         bases.append((base, new))
         sources.append(source.reshape(-1, 3))
         targets.append(target.reshape(-1, 3))
-        weights.append((log_weights(sureness) * log_weights(certainty)).flatten())
+        weight = log_weights(source_confidence) * log_weights(target_confidence)
+        weights.append(weight.flatten())
     names = [f"pair {tuple(graph.edges[pair].tolist())}" for pair in pairs]
     onto = register(torch.stack(sources), torch.stack(targets), torch.stack(weights), names)
     identity = torch.eye(3, dtype=torch.float64, device=onto.scale.device)

@@ -11,10 +11,11 @@ IN_FRONT = 1e-3
 """A point contradicts a depth if it is nearer by more than this fraction of it."""
 
 
-def contradicted(
+def contradicted_pixels(
     state: State, pixels: Pixels, confidence: Float32[Tensor, "frames height width"]
 ) -> Bool[Tensor, "frames height width"]:
-    """Pixels whose point floats in front of what a more confident pixel of another frame sees.
+    """True where a pixel's point lies in front of the depth of a more confident pixel of another
+    frame.
 
     Args:
         state: with the depths of all pixels.

@@ -48,7 +48,7 @@ class NormalMatrix:
         self.border.view(-1).index_add_(0, place, values[right])
 
     def factor(self) -> "Factor":
-        """Ready to solve, with the least of `DAMPINGS` that makes it so.
+        """The factored matrix, with the least of `DAMPINGS` that makes it positive definite.
 
         Raises:
             DegenerateGeometryError: the matrix is not finite.
@@ -64,8 +64,9 @@ class NormalMatrix:
         )
 
     def damped(self, damping: float) -> "Factor | None":
-        """Ready to solve, with the diagonal raised by a fraction of itself; None where it is not
-        positive definite then. Columns that nothing touches (fixed for now) stay where they are.
+        """The factored matrix, its diagonal raised by a fraction of itself (Levenberg-Marquardt);
+        None where it is not positive definite then. Columns without a term (fixed for now) do not
+        move.
         """
         layout = self.layout
         band, border = self.band.cpu().numpy().copy(), self.border.cpu().numpy().copy()
@@ -89,18 +90,25 @@ class NormalMatrix:
 
 @dataclass(frozen=True)
 class Factor:
-    """A factored matrix with its border, to which the tie of the pairs' scales is added."""
+    """A factored matrix with its border, to which the constraint on the pairs' scales is added.
+
+    Attributes:
+        triangle: Cholesky factor of the band, in band storage.
+        sides: the border's rows beside the band.
+        through: the band's inverse times `sides`.
+        complement: Schur complement of the band.
+    """
 
     triangle: Float64[np.ndarray, "width banded"]
     sides: Float64[np.ndarray, "banded borders"]
     through: Float64[np.ndarray, "banded borders"]
     complement: Float64[np.ndarray, "borders borders"]
 
-    def solve(self, given: Float64[np.ndarray, " columns"]) -> Float64[np.ndarray, " columns"]:
+    def solve(self, gradient: Float64[np.ndarray, " columns"]) -> Float64[np.ndarray, " columns"]:
         """The matrix's inverse times a gradient, among steps that keep the scales' mean."""
         banded = len(self.sides)
-        alone = cho_solve_banded((self.triangle, True), given[:banded], check_finite=False)
-        after = np.append(given[banded:], 0.0) - self.sides.T @ alone
+        alone = cho_solve_banded((self.triangle, True), gradient[:banded], check_finite=False)
+        after = np.append(gradient[banded:], 0.0) - self.sides.T @ alone
         shared = np.linalg.solve(self.complement, after)
         return np.concatenate([alone - self.through @ shared, shared[:-1]])
 

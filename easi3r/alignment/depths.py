@@ -9,13 +9,13 @@ from torch import Tensor
 SMALLEST = 1e-14
 """Squared distances below this fraction of the squared depth are rounding errors."""
 
-MOST = 5.0
-"""Settling at most multiplies or divides a depth by this."""
+MAX_FACTOR = 5.0
+"""`RayDistances.solve` multiplies or divides a depth by this at most."""
 
-OVERSHOOT = 1.6
-"""Each sweep goes so many times as far as the weighted mean. The parabolas that a weighted mean
-minimises lie above the distances, so that up to twice its way never raises them, and a mean alone
-comes near the best depth slowly."""
+OVER_RELAXATION = 1.6
+"""Over-relaxation: each sweep goes this many times as far as the weighted mean. The parabolas that
+the mean minimises lie above the distances, so that up to twice its way never raises them, and the
+mean alone converges slowly."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class RayDistances:
         across: squared.
         weight: of each distance, times |ray|.
         squared_ray: |ray|^2.
+        rounding: distances d count as `sqrt(d^2 + rounding^2)`.
     """
 
     points: Float32[Tensor, "frames maps 3 pixels"]
@@ -47,6 +48,7 @@ class RayDistances:
     weight: Float32[Tensor, "frames maps pixels"]
     rays: Float32[Tensor, "frames 3 pixels"]
     squared_ray: Float32[Tensor, "frames pixels"]
+    rounding: float
 
     @classmethod
     def of(
@@ -71,28 +73,43 @@ class RayDistances:
         across = (x * x).addcmul_(y, y).add_(rounding**2).div_(squared)
         across = across.addcmul_(ahead, ahead, value=-1)
         across = torch.maximum(across, SMALLEST * along.square())
-        return cls(points, beside, along, across, weight * squared.sqrt(), rays, squared_ray)
+        weight = weight * squared.sqrt()
+        return cls(points, beside, along, across, weight, rays, squared_ray, rounding)
 
     def distance(
         self, depth: Float32[Tensor, "frames pixels"]
     ) -> Float32[Tensor, "frames maps pixels"]:
-        """Over |ray|."""
+        """Over |ray|, rounded."""
         apart = depth[:, None] - self.along
         return apart.mul_(apart).add_(self.across).sqrt_()
 
-    def settle(
+    def exact(
+        self, distance: Float32[Tensor, "frames maps pixels"]
+    ) -> Float32[Tensor, "frames maps pixels"]:
+        """Distances as `distance` gives them, without their rounding."""
+        if not self.rounding:
+            return distance
+        excess = (self.rounding**2 / self.squared_ray)[:, None]
+        return torch.addcmul(-excess, distance, distance).clamp_min_(0).sqrt_()
+
+    def solve(
         self, depth: Float32[Tensor, "frames pixels"], other: DepthPull | None, sweeps: int
     ) -> Float32[Tensor, "frames pixels"]:
-        """Lower the weighted distances by re-weighting: each sweep passes a weighted mean."""
-        begin = depth
+        """Lower the weighted distances by iteratively re-weighted least squares (Weiszfeld).
+
+        Args:
+            depth: the initial one.
+            sweeps: number of over-relaxed weighted means.
+        """
+        initial = depth
         for _ in range(sweeps):
             weight = self.weight / self.distance(depth)
-            total, wanted = weight.sum(1), weight.mul_(self.along).sum(1)
+            total, weighted = weight.sum(1), weight.mul_(self.along).sum(1)
             if other is not None:
                 total = total + other.curvature
-                wanted = wanted + other.curvature * begin - other.gradient
-            depth = torch.lerp(depth, wanted / total, OVERSHOOT)
-        return depth.clamp(begin / MOST, begin * MOST)
+                weighted = weighted + other.curvature * initial - other.gradient
+            depth = torch.lerp(depth, weighted / total, OVER_RELAXATION)
+        return depth.clamp(initial / MAX_FACTOR, initial * MAX_FACTOR)
 
     def force(
         self,

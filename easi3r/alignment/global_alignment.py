@@ -6,11 +6,11 @@ from jaxtyping import Float32, Float64
 from torch import Tensor
 
 from easi3r.alignment.alignment_quality import alignment_figures
-from easi3r.alignment.cleaning import contradicted
+from easi3r.alignment.cleaning import contradicted_pixels
 from easi3r.alignment.flow_residual import FlowTerm
+from easi3r.alignment.initial_state import initial_state, initial_state_from
 from easi3r.alignment.solver import descend
 from easi3r.alignment.stages import plan_stages
-from easi3r.alignment.start import start, start_from
 from easi3r.alignment.unknowns import Freedom
 from easi3r.config import AlignmentSettings
 from easi3r.errors import NonFiniteError
@@ -32,24 +32,26 @@ def align(
 ) -> Reconstruction:
     """Align the predictions of all pairs into one world (docs/method.md §6).
 
-    The solver first looks at about 1024 pixels a frame, then at all of them; the flow term, if
-    given, enters once the maps alone have converged or `flow_start_fraction` of the steps is done.
+    The solver minimises over about 512 pixels a frame first, then over all; the flow term, if any,
+    enters once the maps alone have converged or `flow_start_fraction` of the steps is done.
 
     Args:
         known: cameras to hold fixed. Known poses give the world and its scale; without them the
             world is the first frame's camera, and the geometric mean of the pair scales is 0.5.
         flow: the optional optical-flow term.
         earlier: an alignment of other predictions of the same pairs, such as those of pass 1: the
-            solver starts there, flow takes part from the first step, and `depth_weight` pulls
-            towards its depths. None: starts from the predictions.
+            initial state, with flow from the first step, and the depths that `depth_weight` pulls
+            towards. None: the initial state comes from the predictions.
 
     Returns:
         cameras and depths; per pixel the mean confidence over the maps that show its frame, 0
-        where cleaning found the pixel contradicted; in `loss_history` everything that is
-        minimised, optional terms included, after each step over the pixels of its stage (of
-        the start, where that was solved already); in
-        `quality` the figures of `alignment_figures`, `pnp_failures` (frames whose first camera
-        came from chaining), `solver_steps` and `kept_pixel_fraction` (not contradicted).
+        where it is contradicted (cleaning); in `loss_history` the objective, optional terms
+        included, after each step of the solver: over the pixels of the step's stage and the
+        flows of its round; the last value is that of the result (the only one where no step was
+        taken). Each step lowers the objective with its distances rounded (`solver.ROUNDING`):
+        without, it may rise by as little; in `quality` the figures of `alignment_figures`,
+        `pnp_failures` (frames without a pose by PnP), `solver_steps` and `kept_pixel_fraction`
+        (not contradicted).
 
     Raises:
         NonFiniteError: a prediction is NaN or infinite.
@@ -58,24 +60,24 @@ def align(
     """
     _check(graph, prediction, known)
     if earlier is None:
-        begin = start(graph, prediction, known, settings)
+        initial = initial_state(graph, prediction, known, settings)
     else:
-        begin = start_from(graph, prediction, earlier)
+        initial = initial_state_from(graph, prediction, earlier)
         settings = settings.model_copy(update={"flow_start_fraction": 0.0})
     freedom = Freedom(
         known_poses=known.camera_to_world is not None,
         known_focals=known.intrinsics is not None,
         shared_focal=settings.shared_focal,
     )
-    stages = plan_stages(graph, prediction, settings, flow, begin.state)
-    descent = descend(stages, begin.state, freedom)
+    stages = plan_stages(graph, prediction, settings, flow, initial.state)
+    descent = descend(stages, initial.state, freedom)
     full, state = stages[-1].problem, descent.state
 
     confidence = frame_confidence(graph, prediction)
-    confidence[contradicted(state, full.pixels, confidence)] = 0
-    figures = alignment_figures(stages[-1], begin.state, state)
-    figures["pnp_failures"] = float(begin.pnp_failures)
-    figures["solver_steps"] = float(len(descent.values))
+    confidence[contradicted_pixels(state, full.pixels, confidence)] = 0
+    figures = alignment_figures(stages[-1], initial.state, descent)
+    figures["pnp_failures"] = float(initial.pnp_failures)
+    figures["solver_steps"] = float(len(descent.history))
     figures["kept_pixel_fraction"] = float((confidence > 0).double().mean())
     camera_to_world, depth = state.camera_to_world(), state.depth
     if known.camera_to_world is not None:
@@ -86,7 +88,7 @@ def align(
         intrinsics=state.intrinsics() if known.intrinsics is None else known.intrinsics,
         depth=depth.view(confidence.shape).cpu().numpy(),
         confidence=confidence.cpu().numpy(),
-        loss_history=np.array(descent.values or [figures["start_objective"]], np.float64),
+        loss_history=np.array(descent.history or [descent.objective], np.float64),
         quality=figures,
     )
 

@@ -17,18 +17,23 @@ from easi3r.alignment.problem import State, log_weights
 from easi3r.tensors import PairGraph, PairPrediction
 
 BLOCK = 2**16
-"""Map pixels worked on at a time on a CPU: its caches hold them and what is made of them."""
+"""Map pixels per block on a CPU: they and what is computed of them fit into its caches."""
 
 GPU_BLOCK = 2**23
 
 
 def block_size(device: torch.device) -> int:
-    """Map pixels that are worked on at a time."""
+    """Map pixels per block."""
     return BLOCK if device.type == "cpu" else GPU_BLOCK
 
 
 def blocks(pixels: int, maps: int, device: torch.device) -> Iterator[slice]:
-    """Parts of an image, for so many maps of it."""
+    """Parts of an image of which there are several maps, each a block at most.
+
+    Args:
+        pixels: of the image.
+        maps: number of maps.
+    """
     size = max(1, block_size(device) // max(1, maps))
     for start in range(0, pixels, size):
         yield slice(start, start + size)
@@ -50,8 +55,8 @@ class Members:
     """Which of some numbered things belong to each frame, in rows of equal length.
 
     Attributes:
-        number: a short row repeats what it begins with (0 if it is empty).
-        own: False where a row is filled up.
+        number: a short row is padded with its first number (0 if it is empty).
+        own: False where a row is padded.
     """
 
     number: Int64[Tensor, "frames most"]
@@ -94,16 +99,16 @@ class ClipMaps:
     """Every point map of a clip, as predicted.
 
     Attributes:
-        kept: those of each span, where they were `gathered`.
+        cache: the maps of each span; empty: they are copied at each visit.
     """
 
     graph: PairGraph
     prediction: PairPrediction
-    kept: tuple[SpanMaps, ...] = ()
+    cache: tuple[SpanMaps, ...] = ()
 
-    def gathered(self) -> "ClipMaps":
-        """The same, with all maps gathered beforehand: for few pixels in all."""
-        return replace(self, kept=tuple(self.of_span(number) for number in range(len(self.spans))))
+    def with_cache(self) -> "ClipMaps":
+        """The same, with the maps of every span copied beforehand: for few pixels in all."""
+        return replace(self, cache=tuple(self.of_span(number) for number in range(len(self.spans))))
 
     @cached_property
     def pixels(self) -> int:
@@ -142,20 +147,21 @@ class ClipMaps:
 
     def of_span(self, number: int) -> SpanMaps:
         """The maps of a span."""
-        if self.kept:
-            return self.kept[number]
-        members, part, given = self.members[number], self.spans[number].pixels, self.prediction
+        if self.cache:
+            return self.cache[number]
+        members, part = self.members[number], self.spans[number].pixels
+        prediction = self.prediction
         maps = members.number.flatten()
         first, second = maps[maps < len(self.graph)], maps[maps >= len(self.graph)]
         second = second - len(self.graph)
 
-        def chosen(of_first: Tensor, of_second: Tensor) -> Tensor:
+        def select(of_first: Tensor, of_second: Tensor) -> Tensor:
             sides = ((of_first, first), (of_second, second))
             flat = [values.flatten(1, 2)[:, part].index_select(0, pair) for values, pair in sides]
             return torch.cat(flat)
 
-        points = chosen(given.points_1, given.points_2).float().mT.contiguous()
-        weight = log_weights(chosen(given.confidence_1, given.confidence_2))
+        points = select(prediction.points_1, prediction.points_2).float().mT.contiguous()
+        weight = log_weights(select(prediction.confidence_1, prediction.confidence_2))
         weight = weight.div_(self.pixels * len(self.graph))
         if len(members.number) > 1:  # a single frame's maps stand in order already
             order = (maps >= len(self.graph)).argsort(stable=True).argsort()

@@ -12,7 +12,7 @@ from easi3r.geometry.tensor_cameras import cross_matrix
 
 @dataclass(frozen=True)
 class Motions:
-    """Of sets of points that each answer to a frame and to another block (a pair or a frame).
+    """Of sets of points that each move with a frame and with another block (a pair or a frame).
 
     Attributes:
         frame: whose pixels a set holds.
@@ -39,7 +39,7 @@ class Motions:
         sets: Int64[Tensor, "frames chosen"],
     ) -> tuple[Float64[Tensor, "frames numbers numbers"], Int64[Tensor, "frames numbers"]]:
         """A symmetric matrix over the chosen sets' motions, then the frames' focals, as one over
-        the numbers of the blocks that these answer to."""
+        the numbers of the blocks that these move with."""
         by_frame, by_block = self.by_frame[sets].flatten(1, 2).mT, self.by_block[sets].mT
         shape = by_block.shape[1:3]
 

@@ -3,15 +3,15 @@
 from dataclasses import replace
 
 import numpy as np
-import roma
 import torch
 from jaxtyping import Float, Float32, Float64
 from torch import Tensor
 
+from easi3r.alignment.initial_state import PAIR_SCALE, register_pairs
 from easi3r.alignment.problem import log_weights
-from easi3r.alignment.start import PAIR_SCALE, register_pairs
 from easi3r.alignment.terms import WeightedMotions
 from easi3r.geometry import world_point_map
+from easi3r.geometry.rotations import rotation_matrices
 from easi3r.geometry.similarity import Similarity
 from easi3r.geometry.tensor_cameras import lengths
 from easi3r.tensors import PairGraph, PairPrediction
@@ -30,8 +30,8 @@ def objective(
 ) -> float:
     """The objective at these cameras and depths, with the best pair similarities of tied scale.
 
-    Independent of any solver's own figures: the similarities are found here, to convergence. The
-    unit of the world matters, since the geometric mean of the pair scales is 0.5 in it.
+    Independent of any solver's own figures: the similarities are solved for here, to convergence.
+    The unit of the world matters, since the geometric mean of the pair scales is 0.5 in it.
 
     Raises:
         DegenerateGeometryError: the points of a pair lie on one line.
@@ -96,7 +96,7 @@ def _tied_step(
 
 
 def _moved(pair: Similarity, step: Float64[Tensor, "pairs 7"]) -> Similarity:
-    turn = roma.rotvec_to_rotmat(step[:, 3:6])
+    turn = rotation_matrices(step[:, 3:6])
     growth = step[:, 6].exp()
     turned = (turn @ pair.translation[..., None])[..., 0]
     return Similarity(

@@ -95,8 +95,8 @@ class Pixels:
     @classmethod
     def every(cls, stride: int, height: int, width: int, device: torch.device) -> "Pixels":
         """A regular grid of pixels, centred in its cells."""
-        y = torch.arange(height, device=device)[strided(height, stride)]
-        x = torch.arange(width, device=device)[strided(width, stride)]
+        y = torch.arange(height, device=device)[strided_slice(height, stride)]
+        x = torch.arange(width, device=device)[strided_slice(width, stride)]
         rows, columns = torch.meshgrid(y, x, indexing="ij")
         position = torch.stack([columns.flatten(), rows.flatten()]).double()
         return cls((rows * width + columns).reshape(-1), position)
@@ -107,14 +107,14 @@ def stride_for(height: int, width: int, pixels: int) -> int:
     return max(1, round((height * width / pixels) ** 0.5))
 
 
-def strided(length: int, stride: int) -> slice:
+def strided_slice(length: int, stride: int) -> slice:
     """Every `stride`-th of so many, centred in their cells."""
     return slice(min(stride // 2, length - 1), length, stride)
 
 
-def thinned(prediction: PairPrediction, stride: int) -> PairPrediction:
+def subsampled(prediction: PairPrediction, stride: int) -> PairPrediction:
     """A copy of every `stride`-th pixel in both directions, as `Pixels.every` chooses them."""
-    height, width = (strided(length, stride) for length in prediction.confidence_1.shape[1:])
+    height, width = (strided_slice(length, stride) for length in prediction.confidence_1.shape[1:])
     return PairPrediction(
         *(
             getattr(prediction, one.name)[:, height, width].contiguous()

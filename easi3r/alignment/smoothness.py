@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-import roma
 import torch
 from jaxtyping import Float64
 from torch import Tensor
 
 from easi3r.alignment.problem import State
+from easi3r.geometry.rotations import rotation_vectors
 from easi3r.geometry.tensor_cameras import cross_matrix
 
 
@@ -30,7 +30,7 @@ class Smoothness:
     def value(self, state: State) -> float:
         """The term, weighted."""
         rotation, shift = self.relative(state)
-        angle = roma.rotmat_to_rotvec(rotation).norm(dim=-1)
+        angle = rotation_vectors(rotation).norm(dim=-1)
         return self.weight * float((angle + shift.norm(dim=-1)).mean())
 
     def terms(self, state: State) -> tuple[Float64[Tensor, "n n"], Float64[Tensor, " n"]]:
@@ -40,7 +40,7 @@ class Smoothness:
         all the gradient of its length needs, that is exact.
         """
         rotation, shift = self.relative(state)
-        turn = roma.rotmat_to_rotvec(rotation)
+        turn = rotation_vectors(rotation)
         steps = len(shift)
         eye = torch.eye(3, dtype=torch.float64, device=shift.device)
         jacobian = shift.new_zeros(steps, 2, 3, steps + 1, 6)

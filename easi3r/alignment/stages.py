@@ -4,18 +4,18 @@ from dataclasses import dataclass, replace
 
 from easi3r.alignment.flow_residual import FlowTerm, flow_residual
 from easi3r.alignment.maps import ClipMaps
-from easi3r.alignment.problem import Pixels, State, stride_for, thinned
+from easi3r.alignment.problem import Pixels, State, stride_for, subsampled
 from easi3r.alignment.smoothness import Smoothness
 from easi3r.alignment.value_and_gradient import Problem
 from easi3r.config import AlignmentSettings
 from easi3r.tensors import PairGraph, PairPrediction
 
 COARSE_PIXELS = 512
-"""Pixels of a frame that the first stage looks at, roughly; the last looks at all."""
+"""Pixels of a frame in the first stage, roughly; the last has all."""
 
-GATHERED = 2**22
-"""Clips of no more map pixels (16 bytes each) are regrouped by frames once, others at each visit
-of a span."""
+CACHED_MAP_PIXELS = 2**22
+"""Clips of no more map pixels (16 bytes each) are regrouped by frames once, into a cache; others at
+each visit of a span."""
 
 TOLERANCE = 4e-6
 COARSE_TOLERANCE = 3e-4
@@ -23,12 +23,12 @@ COARSE_TOLERANCE = 3e-4
 pixels, over few."""
 
 NEAREST = 1e-3
-"""No depth falls below this fraction of the median its frame started with."""
+"""No depth falls below this fraction of its frame's initial median."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of the solver's way: what it minimises, and the step by which it must end.
+    """A part of the descent: the problem, and the step by which the stage must end.
 
     Attributes:
         coarse: the same problem on few pixels, from which curvatures are taken.
@@ -48,7 +48,7 @@ def plan_stages(
     prediction: PairPrediction,
     settings: AlignmentSettings,
     flow: FlowTerm | None,
-    begin: State,
+    initial: State,
 ) -> list[Stage]:
     """Few pixels without flow, few pixels, all pixels; the last stage keeps a quarter of steps."""
     height, width = prediction.confidence_1.shape[1:]
@@ -57,16 +57,16 @@ def plan_stages(
 
     def problem(stride: int) -> Problem:
         pixels = Pixels.every(stride, height, width, device)
-        prior_depth = begin.depth[:, pixels.index]
+        prior_depth = initial.depth[:, pixels.index]
         maps = ClipMaps(graph, prediction)
         if stride > 1:
-            maps = ClipMaps(graph, thinned(prediction, stride))
-        if 2 * len(graph) * len(pixels.index) <= GATHERED:
-            maps = maps.gathered()
+            maps = ClipMaps(graph, subsampled(prediction, stride))
+        if 2 * len(graph) * len(pixels.index) <= CACHED_MAP_PIXELS:
+            maps = maps.with_cache()
         return Problem(
             pixels=pixels,
             maps=maps,
-            flow=None if flow is None else flow_residual(flow, settings, pixels, device),
+            flow=None if flow is None else flow_residual(flow, graph, settings, pixels, device),
             smoothness=Smoothness(settings.smoothness_weight),
             prior_depth=prior_depth,
             depth_weight=settings.depth_weight,

@@ -1,4 +1,4 @@
-"""Least-squares terms of some frames: how their residuals answer small motions, focal and depths.
+"""Least-squares terms of some frames: derivatives by small motions, focal and depths.
 
 The distances of docs/method.md §6 are not squared, so each is replaced by the parabola that touches
 it from above at the current state (iteratively re-weighted least squares): its curvature is
@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float32, Float64
 from torch import Tensor
 
-from easi3r.alignment.flow_residual import InducedFlow, SpanFlows
+from easi3r.alignment.flow_residual import InducedFlow, SpanFlows, flow_curvature
 from easi3r.alignment.maps import SpanMaps
 from easi3r.alignment.motions import resultant, set_diagonal
 from easi3r.alignment.unknowns import MOTION
@@ -57,7 +57,7 @@ class SpanTerms:
 
 @dataclass(frozen=True)
 class WeightedMotions:
-    """Weighted points q that answer a small similarity: `q + shift + turn x q + scale q`.
+    """Weighted points q under a small similarity: `q + shift + turn x q + scale q`.
 
     The Jacobian of that motion is `[I, -[q]x, q]`.
     """
@@ -141,7 +141,7 @@ def flow_terms(
     turn = torch.linalg.cross(seen[:, :, :, None].expand_as(project), project, dim=2)
     motion = torch.cat([project, turn, image[:, :, None]], dim=2)
 
-    weight = flows.weight[:, :, None] / induced.residual.abs().clamp_min(1.0)
+    weight = flow_curvature(flows, induced)
     pulled = weight[:, :, None] * motion
     frames, size = len(rays), MOTION * flows.target.shape[1] + 1
     matrix = torch.zeros(frames, size, size, dtype=torch.float64, device=rays.device)

@@ -1,9 +1,10 @@
-"""Where the small unknowns stand in the normal equations, and which of them may move.
+"""The order of the small unknowns in the normal equations, and which of them may move.
 
 Every frame and every pair is a block of 7 numbers (frame: shift and turn in the camera's own axes,
 log focal; pair: shift and turn in world axes about its first camera's centre, log scale). In the
-order of time what meets stands near, so that the matrix is a band: factoring it grows with the
-frames, not with their third power. What the whole clip shares stands in a border after the band.
+order of time, unknowns that share a term are near each other, so that the matrix is a band:
+factoring it grows with the frames, not with their third power. What the whole clip shares is a
+border after the band.
 """
 
 from dataclasses import dataclass, replace
@@ -14,10 +15,31 @@ from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from easi3r.alignment.problem import State
+from easi3r.geometry.rotations import rotation_matrices
+from easi3r.geometry.similarity import Similarity
 from easi3r.tensors import PairGraph
 
 MOTION = 7
 """Numbers of a block: shift (3), turn (3), log scale or log focal (1)."""
+
+
+def moved(state: State, moves: Float64[Tensor, "blocks 7"]) -> State:
+    """The state after its frames and pairs moved; depths stay. Focals move up to their limits."""
+    by_frame, by_pair = moves.split([len(state.centre), len(state.pair.scale)])
+    pair = Similarity(
+        rotation_matrices(by_pair[:, 3:6]) @ state.pair.rotation,
+        state.pair.translation + by_pair[:, :3],
+        state.pair.scale * by_pair[:, 6].exp(),
+    )
+    shortest, longest = state.focal_limits()
+    focal = torch.maximum(state.focal * by_frame[:, 6:].exp(), state.focal.clamp_max(shortest))
+    return replace(
+        state,
+        rotation=state.rotation @ rotation_matrices(by_frame[:, 3:6]),
+        centre=state.centre + (state.rotation @ by_frame[:, :3, None])[..., 0],
+        focal=torch.minimum(focal, state.focal.clamp_min(longest)),
+        pair=pair,
+    )
 
 
 @dataclass(frozen=True)
@@ -42,7 +64,7 @@ class Layout:
         column: of each number; meaningless where `factor` is 0.
         factor: what a column's unit moves the number by; 0 where it is fixed.
         banded: columns of the band; those after it are the border.
-        bandwidth: columns between the farthest two of the band that meet.
+        bandwidth: columns between the farthest two of the band that share a term.
         scales: columns of the pairs' log scales, whose mean may not move.
     """
 
@@ -65,7 +87,7 @@ class Layout:
         if self.freedom.known_poses:
             factor[:frames, :3] = (state.rotation.mT @ state.centre[..., None])[..., 0]
         shortest, longest = state.focal_limits()
-        pushed = self.gathered(gradient)[self.column[:frames, 6]]
+        pushed = self.gather(gradient)[self.column[:frames, 6]]
         focal = state.focal[:, 0]
         beyond = ((focal <= shortest) & (pushed > 0)) | ((focal >= longest) & (pushed < 0))
         factor[:frames, 6].masked_fill_(beyond, 0)
@@ -78,7 +100,7 @@ class Layout:
         """How a step moves every block."""
         return self.factor * step[self.column]
 
-    def gathered(self, by_block: Float64[Tensor, "blocks 7"]) -> Float64[Tensor, " columns"]:
+    def gather(self, by_block: Float64[Tensor, "blocks 7"]) -> Float64[Tensor, " columns"]:
         """A gradient over the blocks as one over the columns."""
         gradient = by_block.new_zeros(len(self))
         return gradient.index_add_(0, self.column.flatten(), (self.factor * by_block).flatten())
@@ -119,7 +141,8 @@ def lay_out(graph: PairGraph, freedom: Freedom, device: torch.device) -> Layout:
 
 
 def _bandwidth(graph: PairGraph, column: np.ndarray, free: np.ndarray) -> int:
-    """A frame meets its pairs, their other frames and its successor; all of those meet."""
+    """A frame shares terms with its pairs, their other frames and its successor, and those with
+    each other."""
     frames = graph.frames
     lowest = np.where(free, column, len(column) * MOTION).min(1)
     highest = np.where(free, column, -1).max(1)

@@ -18,6 +18,7 @@ from easi3r.alignment.flow_residual import (
     FlowResidual,
     InducedFlow,
     SpanFlows,
+    flow_curvature,
     flow_push,
     induced_flow,
 )
@@ -35,7 +36,7 @@ class Problem:
     Attributes:
         flow: None without the flow term.
         prior_depth, depth_weight: `depth_weight * mean(log(depth / prior_depth)^2)` is added.
-        nearest: how near a pixel may come: points behind the camera would pull depths to 0.
+        nearest: smallest depth of each frame: points behind the camera would pull depths to 0.
         rounding: distances d count as `sqrt(d^2 + rounding^2)`, which has a second derivative.
     """
 
@@ -49,7 +50,7 @@ class Problem:
     rounding: float = 0.0
 
     def at(self, state: State) -> "Problem":
-        """The problem of some steps from this state: the flow term leaves out what is far off."""
+        """The problem of one round from this state: the flow term without its outliers there."""
         return (
             self if self.flow is None else replace(self, flow=self.flow.gated(state, self.pixels))
         )
@@ -69,7 +70,7 @@ class Problem:
         return Motions(frame, block, camera, adjoint(state.rotation[frame].mT, shift))
 
     def prior_pull(self, state: State, block: "Block") -> DepthPull:
-        """What holds a block's depths near those that the solver started with."""
+        """The parabolas of the prior over a block's depths."""
         depth = block.of(state.depth)
         factor = 2 * self.depth_weight / state.depth.numel()
         slack = factor * (depth / block.of(self.prior_depth)).log() / depth
@@ -114,38 +115,46 @@ class Block:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What is minimised, at a state whose depths are settled.
+    """What is minimised, at a state after the sweeps over its depths.
 
     Attributes:
-        map_value: the objective of docs/method.md §6 alone, without optional terms.
+        value: what is minimised, distances rounded as the problem says.
+        objective: the same without rounding: that of docs/method.md §6, optional terms included.
+        map_objective: without optional terms.
         gradient: of `value` over the numbers of the frames, then of the pairs.
     """
 
     state: State
     value: float
-    map_value: float
+    objective: float
+    map_objective: float
     gradient: Float64[Tensor, "blocks 7"]
 
 
 def evaluate(problem: Problem, state: State, sweeps: int) -> Evaluation:
-    """Settle the depths by so many sweeps, then take value and gradient."""
+    """Value and gradient after some sweeps over the depths.
+
+    Args:
+        sweeps: number of over-relaxed weighted means; 0 leaves the depths as they are.
+    """
     frames, pairs = problem.maps.graph.frames, len(problem.maps.graph)
     placed = problem.maps.placed(state)
     depth = state.depth.clone()
     pulls, flow_pulls = Pulls(), FlowPulls()
     gradient = state.centre.new_zeros(frames + pairs, MOTION)
-    values = []
+    rounded, exact = [], []
     for block in problem.blocks(state):
         points, rays, here = block.placed(*placed), block.rays, block.of(depth)
         ahead = RayDistances.of(points, rays, block.maps.weight, problem.rounding)
         if sweeps:
-            settled = ahead.settle(here, _other_pull(problem, block, state), sweeps)
+            solved = ahead.solve(here, _other_pull(problem, block, state), sweeps)
             nearest = problem.nearest[block.span.frames, None]
-            here.copy_(torch.maximum(settled, nearest))
+            here.copy_(torch.maximum(solved, nearest))
         distance = ahead.distance(here)
         force = ahead.force(here, distance)
         pulls.add(block.maps.number, force, points)
-        values.append((ahead.weight * distance).sum())
+        rounded.append((ahead.weight * distance).sum())
+        exact.append((ahead.weight * ahead.exact(distance)).sum())
         on_points = force.sum(1)
         if block.flows is not None:
             on_points += flow_pulls.add(block.flows, block.induced(state, here))
@@ -157,9 +166,11 @@ def evaluate(problem: Problem, state: State, sweeps: int) -> Evaluation:
         motions = problem.flow.motions(state)
         motions.add_pull(gradient, flow_pulls.total(motions.by_frame[:, 0]))
     ended = replace(state, depth=depth)
-    map_value = float(torch.stack(values).double().sum())
-    value = map_value + flow_pulls.value() + _small_terms(problem, ended, gradient)
-    return Evaluation(ended, value, map_value, gradient)
+    map_value, map_objective = (
+        float(torch.stack(values).double().sum()) for values in (rounded, exact)
+    )
+    others = flow_pulls.value() + _small_terms(problem, ended, gradient)
+    return Evaluation(ended, map_value + others, map_objective + others, map_objective, gradient)
 
 
 def _small_terms(problem: Problem, state: State, gradient: Float64[Tensor, "blocks 7"]) -> float:
@@ -188,7 +199,7 @@ def _other_pull(problem: Problem, block: Block, state: State) -> DepthPull | Non
     if flows is not None:
         induced = block.induced(state, block.of(state.depth))
         along = induced.to_image(induced.rotation @ block.rays[:, None])
-        weight = flows.weight[:, :, None] / induced.residual.abs().clamp_min(1.0)
+        weight = flow_curvature(flows, induced)
         curvature = curvature + (weight * along.square()).sum((1, 2))
         gradient = gradient + (flow_push(flows, induced) * along).sum((1, 2))
     return DepthPull(curvature, gradient)

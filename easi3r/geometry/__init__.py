@@ -1,9 +1,9 @@
 """Cameras and transforms: what a pixel sees, where a camera stands, how point sets register.
 
 The names exported here work on numpy arrays and import no torch, so that reading a store stays
-light. Their torch counterparts are in `easi3r.geometry.tensor_cameras` (rays, back-projection) and
-`easi3r.geometry.similarity` (registration, in closed form); `easi3r.geometry.trajectory` measures
-camera paths with the latter.
+light. Their torch counterparts are in `easi3r.geometry.tensor_cameras` (rays, back-projection),
+`easi3r.geometry.rotations` and `easi3r.geometry.similarity` (registration, in closed form);
+`easi3r.geometry.trajectory` measures camera paths with the latter.
 """
 
 from easi3r.geometry.cameras import (

@@ -67,7 +67,7 @@ def fill_world_planes(
     intrinsics: Float[np.ndarray, "frames 3 3"],
     camera_to_world: Float[np.ndarray, "frames 4 4"],
 ) -> None:
-    """`world_point_map` into given memory, planes of x, y and z apart: many times faster.
+    """`world_point_map` into preallocated planes of x, y and z: many times faster.
 
     A ray is the sum of what its column and what its row give, so no ray is ever stored. In the
     precision of `planes`; in float32 a coordinate is off by less than

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import roma
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -61,7 +60,21 @@ def register(
                 f"the {name} points to register lie on one line or in one point",
                 "Give frames that see a scene with extent; check the depths and confidences",
             )
-    rotation, translation, scale = roma.rigid_points_registration(
-        source, target, weights, compute_scaling=True
+    return best_similarity(source, target, weights)
+
+
+def best_similarity(
+    source: Float[Tensor, "*batch n 3"],
+    target: Float[Tensor, "*batch n 3"],
+    weights: Float[Tensor, "*batch n"] | None = None,
+) -> Similarity:
+    """What `register` gives, unchecked: of points on one line, any of the best.
+
+    Args:
+        weights: >= 0; None: all alike.
+    """
+    import roma  # slow to import: it imports torch's compiler
+
+    return Similarity(
+        *roma.rigid_points_registration(source, target, weights, compute_scaling=True)
     )
-    return Similarity(rotation, translation, scale)

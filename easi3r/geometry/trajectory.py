@@ -1,11 +1,11 @@
 """Camera paths: the best similarity between two, and how far they are apart after it."""
 
 import numpy as np
-import roma
 import torch
 from jaxtyping import Float, Float64
 
 from easi3r.errors import DegenerateGeometryError
+from easi3r.geometry.similarity import best_similarity
 
 _ROUNDING = 1e-9  # in the unit of the poses: what products of float64 matrices leave behind
 
@@ -24,11 +24,9 @@ def align_path(
     if torch.equal(source, source[:1].expand_as(source)):
         aligned[:, :3, 3] = target.mean(0).numpy()
         return aligned
-    rotation, translation, scale = roma.rigid_points_registration(
-        source, target, compute_scaling=True
-    )
-    aligned[:, :3, :3] = rotation.numpy() @ aligned[:, :3, :3]
-    aligned[:, :3, 3] = (scale * source @ rotation.mT + translation).numpy()
+    onto_truth = best_similarity(source, target)
+    aligned[:, :3, :3] = onto_truth.rotation.numpy() @ aligned[:, :3, :3]
+    aligned[:, :3, 3] = onto_truth(source).numpy()
     return aligned
 
 

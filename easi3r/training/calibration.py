@@ -176,7 +176,8 @@ def examine_clips(
 def calibrate(
     weights: Path,
     clips: int = 80,
-    flow_weight: float = 5.0,
+    flow_weight: float = 2.5,
+    flow_check: bool = True,
     processes: int = 2,
 ) -> None:
     """Calibrates the combined cue of nano-like weights and writes it into their file.
@@ -184,7 +185,11 @@ def calibrate(
     The match cue reads the attention that training supervises.
     """
     recommended = WeightDefaults(
-        cue="flow", match_layers=MATCH_LAYERS, match_heads=(MATCH_HEAD,), flow_weight=flow_weight
+        cue="flow",
+        match_layers=MATCH_LAYERS,
+        match_heads=(MATCH_HEAD,),
+        flow_weight=flow_weight,
+        flow_check=flow_check,
     )
     settings = Settings().completed(recommended)
     known = []

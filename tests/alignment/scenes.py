@@ -22,7 +22,7 @@ class KnownScene:
     depth: Float32[np.ndarray, "frames height width"]
 
 
-def chosen_pairs(scene: KnownScene, keep: Int64[np.ndarray, " kept"]) -> KnownScene:
+def chosen_pairs(scene: KnownScene, keep: Int64[np.ndarray, " pairs"]) -> KnownScene:
     """The scene with some of its pairs only."""
     tensors = (getattr(scene.prediction, one.name)[keep] for one in fields(PairPrediction))
     graph = PairGraph(scene.graph.edges[keep], scene.graph.frames)

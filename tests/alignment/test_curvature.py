@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from easi3r.alignment.curvature import NormalMatrix
-from easi3r.alignment.start import start
+from easi3r.alignment.initial_state import initial_state
 from easi3r.alignment.unknowns import MOTION, Freedom, lay_out
 from easi3r.attention import pair_graph
 from easi3r.config import AlignmentSettings, GraphSettings
@@ -17,7 +17,7 @@ from tests.alignment.scenes import known_scene
 
 SCENE = known_scene(5, noise=0.02)
 DEVICE = torch.device("cpu")
-BEGIN = start(SCENE.graph, SCENE.prediction, KnownCameras(), AlignmentSettings()).state
+INITIAL = initial_state(SCENE.graph, SCENE.prediction, KnownCameras(), AlignmentSettings()).state
 
 
 @settings(max_examples=12, deadline=None)
@@ -26,7 +26,7 @@ def test_a_solution_is_that_of_the_dense_system(
     known_poses: bool, known_focals: bool, shared: bool
 ) -> None:
     layout = lay_out(SCENE.graph, Freedom(known_poses, known_focals, shared), DEVICE)
-    layout = layout.at(BEGIN, torch.zeros(layout.factor.shape, dtype=torch.float64))
+    layout = layout.at(INITIAL, torch.zeros(layout.factor.shape, dtype=torch.float64))
     random = np.random.default_rng(0)
     matrix, blocks = NormalMatrix(layout), len(layout.column)
     dense = np.zeros((len(layout), len(layout)))
@@ -45,9 +45,9 @@ def test_a_solution_is_that_of_the_dense_system(
     whole = np.block([[dense, tie[:, None]], [tie, np.zeros(1)]])
     gradient = random.standard_normal(len(layout))
     expected = np.linalg.solve(whole, np.append(gradient, 0))[:-1]
-    found = matrix.damped(0.0).solve(gradient)
-    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-9)
-    assert found @ tie == pytest.approx(0, abs=1e-9)
+    solution = matrix.damped(0.0).solve(gradient)
+    np.testing.assert_allclose(solution, expected, rtol=1e-6, atol=1e-9)
+    assert solution @ tie == pytest.approx(0, abs=1e-9)
 
 
 def test_the_band_is_as_wide_for_long_clips_as_for_short_ones() -> None:

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 import easi3r.alignment.maps
 from easi3r.alignment.curvature import curvature
+from easi3r.alignment.initial_state import initial_state
 from easi3r.alignment.maps import ClipMaps, Members
 from easi3r.alignment.stages import plan_stages
-from easi3r.alignment.start import start
 from easi3r.alignment.unknowns import Freedom, lay_out
 from easi3r.alignment.value_and_gradient import evaluate
 from easi3r.config import AlignmentSettings
@@ -67,22 +67,24 @@ def test_value_gradient_and_curvature_do_not_depend_on_the_spans(
     settings = AlignmentSettings(flow_weight=1.0, depth_weight=0.5)
     scene = known_scene(5, noise=0.03)
     scene = chosen_pairs(scene, np.arange(2, len(scene.graph)))
-    begin = start(scene.graph, scene.prediction, KnownCameras(), settings).state
+    initial = initial_state(scene.graph, scene.prediction, KnownCameras(), settings).state
     flow = true_flow(scene)
-    kept = scene.graph.edges[:, 0] != 1  # a frame without flows
-    given = flow.optical_flow
-    some = OpticalFlow(given.edges[kept], given.flow[kept], given.consistent[kept])
+    used = scene.graph.edges[:, 0] != 1  # a frame without flows
+    optical_flow = flow.optical_flow
+    some = OpticalFlow(
+        optical_flow.edges[used], optical_flow.flow[used], optical_flow.consistent[used]
+    )
     flow = replace(flow, optical_flow=some)
-    found = []
+    results = []
     for block in (2**16, 10_000, 500):
         monkeypatch.setattr(easi3r.alignment.maps, "BLOCK", block)
-        stage = plan_stages(scene.graph, scene.prediction, settings, flow, begin)[-1]
-        problem = replace(stage.problem.at(begin), rounding=1e-3)
-        now = evaluate(problem, begin, sweeps=3)
-        layout = lay_out(scene.graph, FREE, begin.centre.device).at(begin, now.gradient)
-        found.append((now, curvature(problem, begin, layout, 1e-3), len(problem.maps.spans)))
-    assert [spans for *_, spans in found] == [1, 3, 35]
-    (now, matrix, _), *others = found
+        stage = plan_stages(scene.graph, scene.prediction, settings, flow, initial)[-1]
+        problem = replace(stage.problem.at(initial), rounding=1e-3)
+        now = evaluate(problem, initial, sweeps=3)
+        layout = lay_out(scene.graph, FREE, initial.centre.device).at(initial, now.gradient)
+        results.append((now, curvature(problem, initial, layout, 1e-3), len(problem.maps.spans)))
+    assert [spans for *_, spans in results] == [1, 3, 35]
+    (now, matrix, _), *others = results
     for other, its_matrix, _ in others:
         assert other.value == pytest.approx(now.value, rel=1e-6)
         torch.testing.assert_close(other.state.depth, now.state.depth, rtol=1e-5, atol=0)

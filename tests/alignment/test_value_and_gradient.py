@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from easi3r.alignment.initial_state import initial_state
 from easi3r.alignment.problem import State
-from easi3r.alignment.solver import moved
 from easi3r.alignment.stages import plan_stages
-from easi3r.alignment.start import start
+from easi3r.alignment.unknowns import moved
 from easi3r.alignment.value_and_gradient import Problem, evaluate
 from easi3r.config import AlignmentSettings
 from easi3r.types import KnownCameras
@@ -24,12 +24,12 @@ NAMES = ["maps", "flow", "every term"]
 
 def problem_and_state(settings: AlignmentSettings) -> tuple[Problem, State]:
     scene = known_scene(frames=3, noise=0.05)
-    begin = start(scene.graph, scene.prediction, KnownCameras(), settings).state
+    initial = initial_state(scene.graph, scene.prediction, KnownCameras(), settings).state
     flow = true_flow(scene) if settings.flow_weight else None
-    problem = plan_stages(scene.graph, scene.prediction, settings, flow, begin)[-1].problem
-    fixed = problem.at(begin)
+    problem = plan_stages(scene.graph, scene.prediction, settings, flow, initial)[-1].problem
+    fixed = problem.at(initial)
     assert (fixed.flow is not None) == bool(settings.flow_weight)
-    return fixed, begin
+    return fixed, initial
 
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=NAMES)

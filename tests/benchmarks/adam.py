@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.nn.functional import smooth_l1_loss
 
 from easi3r.alignment.flow_residual import FlowTerm
+from easi3r.alignment.initial_state import PAIR_SCALE
 from easi3r.alignment.problem import State, log_weights
-from easi3r.alignment.start import PAIR_SCALE
 from easi3r.config import AlignmentSettings
 from easi3r.geometry.similarity import Similarity
 from easi3r.tensors import PairGraph, PairPrediction
@@ -105,15 +105,18 @@ class FlowTargets:
     target: Int64[Tensor, " flows"]
     flow: Float32[Tensor, "flows 2 pixels"]
     takes_part: Float32[Tensor, "flows pixels"]
+    of_pairs: Float32[Tensor, "2 flows"]
 
     @classmethod
-    def of(cls, term: FlowTerm) -> "FlowTargets":
-        """From images to columns of pixels."""
+    def of(cls, term: FlowTerm, graph: PairGraph) -> "FlowTargets":
+        """From images to columns of pixels; nothing is checked forward and backward."""
         source, target = torch.from_numpy(term.optical_flow.edges).unbind(1)
         flow = torch.from_numpy(term.optical_flow.flow).flatten(1, 2).mT.contiguous()
-        consistent = torch.from_numpy(term.optical_flow.consistent).flatten(1)
         static = torch.from_numpy(term.static).flatten(1)[source]
-        return cls(source, target, flow, (consistent & static).float())
+        pairs = torch.from_numpy(graph.edges)
+        ends = torch.stack([source, target], dim=1)
+        of_pairs = [(ends[:, None] == one).all(2).any(1) for one in (pairs, pairs.flip(1))]
+        return cls(source, target, flow, static.float(), torch.stack(of_pairs).float())
 
     def loss(
         self,
@@ -122,7 +125,8 @@ class FlowTargets:
         principal: Float32[Tensor, "frames 2"],
         settings: AlignmentSettings,
     ) -> Tensor:
-        """Weighted mean smooth-L1 error, 0 in a step in which it is too large."""
+        """Both means of the smooth-L1 error, added and weighted; 0 in a step in which their sum is
+        too large."""
         to_target = cameras.rotation[self.target].mT
         rotation = to_target @ cameras.rotation[self.source]
         shift = cameras.centre[self.source] - cameras.centre[self.target]
@@ -130,12 +134,14 @@ class FlowTargets:
         front = seen[:, 2:] > 0
         landing = cameras.focal[self.target] * seen[:, :2] / torch.where(front, seen[:, 2:], 1.0)
         error = landing + (principal[self.target][..., None] - position) - self.flow
-        near = error.detach().square().sum(1).sqrt() <= settings.flow_max_error_px
-        weight = (self.takes_part * (near & front[:, 0]))[:, None]
+        near = error.detach().abs() < settings.flow_max_error_px
+        weight = self.takes_part[:, None] * (near & front)
         each = smooth_l1_loss(error, torch.zeros_like(error), reduction="none")
-        mean = (weight * each).sum() / (2 * weight.sum()).clamp_min(1)
-        below_limit = mean.detach() <= settings.flow_drop_above
-        return (settings.flow_weight or 0.0) * mean * below_limit
+        errors, counts = ((weight * one).sum((1, 2)) for one in (each, torch.ones_like(each)))
+        means = (self.of_pairs @ errors) / (self.of_pairs @ counts).clamp_min(1)
+        total = means.sum()
+        below_limit = total.detach() <= settings.flow_drop_above
+        return (settings.flow_weight or 0.0) * total * below_limit
 
 
 @dataclass(frozen=True)
@@ -171,7 +177,7 @@ def descend_by_adam(
             (1, prediction.points_2, log_weights(prediction.confidence_2).flatten(1) / terms),
         )
     ]
-    targets = None if flow is None else FlowTargets.of(flow)
+    targets = None if flow is None else FlowTargets.of(flow, graph)
     unknowns = Unknowns(state)
     adam = torch.optim.Adam(unknowns.parameters(), FIRST_RATE, BETAS)
     for step in range(STEPS):
@@ -196,13 +202,13 @@ def descend_by_adam(
 
 
 @torch.no_grad()
-def _state(unknowns: Unknowns, position: Float32[Tensor, "2 pixels"], begin: State) -> State:
+def _state(unknowns: Unknowns, position: Float32[Tensor, "2 pixels"], initial: State) -> State:
     cameras, pair = unknowns.cameras(position), unknowns.similarities()
     return State(
         cameras.rotation.double(),
         cameras.centre.double(),
         cameras.focal[:, 0].double().expand(-1, 2).contiguous(),
-        begin.principal,
+        initial.principal,
         Similarity(pair.rotation.double(), pair.translation.double(), pair.scale.double()),
         cameras.points[:, 2].clone(),
     )

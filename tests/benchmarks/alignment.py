@@ -20,10 +20,10 @@ import torch
 from rich.progress import track
 
 from easi3r.alignment import objective
+from easi3r.alignment.initial_state import initial_state
 from easi3r.alignment.problem import State
 from easi3r.alignment.solver import descend
 from easi3r.alignment.stages import plan_stages
-from easi3r.alignment.start import start
 from easi3r.alignment.unknowns import Freedom
 from easi3r.alignment.value_and_gradient import evaluate
 from easi3r.config import AlignmentSettings
@@ -66,9 +66,9 @@ class Race:
 
     def rows(self) -> list[Row]:
         """For the table."""
-        begin, end = self.adam.objective[0], self.adam.objective[-1]
+        initial, end = self.adam.objective[0], self.adam.objective[-1]
         return [
-            Row(f"{self.clip}: objective at the start", begin),
+            Row(f"{self.clip}: objective at the start", initial),
             Row(f"{self.clip}: after 300 Adam steps", end),
             Row(
                 f"{self.clip}: after the solver, over Adam's",
@@ -94,7 +94,7 @@ def judge(clip: PairClip) -> Callable[[State], float]:
             return of_maps
         stages = plan_stages(clip.graph, clip.prediction, SETTINGS, clip.flow, state)
         whole = evaluate(stages[-1].problem.at(state), state, sweeps=0)
-        return of_maps + whole.value - whole.map_value
+        return of_maps + whole.objective - whole.map_objective
 
     return value
 
@@ -103,20 +103,20 @@ def race(clip: PairClip, every: int) -> Race:
     """Both solvers from one start; the objective is looked at every so many Adam steps."""
     value = judge(clip)
     before = time.process_time()
-    begin = start(clip.graph, clip.prediction, KnownCameras(), SETTINGS).state
+    initial = initial_state(clip.graph, clip.prediction, KnownCameras(), SETTINGS).state
     spent = time.process_time() - before
-    first = value(begin)
+    first = value(initial)
 
-    begun = [(spent, first)]
-    adam = descend_by_adam(clip.graph, clip.prediction, begin, SETTINGS, clip.flow, every)
-    by_adam = begun + [(spent + one.seconds, value(one.state)) for one in adam]
+    started = [(spent, first)]
+    adam = descend_by_adam(clip.graph, clip.prediction, initial, SETTINGS, clip.flow, every)
+    by_adam = started + [(spent + one.seconds, value(one.state)) for one in adam]
     with torch.no_grad():
-        by_solver = begun + list(_solved(clip, begin, spent, value))
+        by_solver = started + list(_solved(clip, initial, spent, value))
     return Race(clip.name, *(Curve(*zip(*curve, strict=True)) for curve in (by_adam, by_solver)))
 
 
 def _solved(
-    clip: PairClip, begin: State, spent: float, value: Callable[[State], float]
+    clip: PairClip, initial: State, spent: float, value: Callable[[State], float]
 ) -> Iterable[tuple[float, float]]:
     """Seconds and objective after each of the solver's steps that has all depths."""
     curve: list[tuple[float, float]] = []
@@ -125,12 +125,12 @@ def _solved(
     def look(state: State) -> None:
         nonlocal clock
         now = time.process_time()
-        if state.depth.shape == begin.depth.shape:
+        if state.depth.shape == initial.depth.shape:
             curve.append((now - clock, value(state)))
         clock += time.process_time() - now
 
-    stages = plan_stages(clip.graph, clip.prediction, SETTINGS, clip.flow, begin)
-    look(descend(stages, begin, SHARED_FOCAL, watch=look).state)
+    stages = plan_stages(clip.graph, clip.prediction, SETTINGS, clip.flow, initial)
+    look(descend(stages, initial, SHARED_FOCAL, watch=look).state)
     return curve
 
 

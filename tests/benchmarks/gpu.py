@@ -18,7 +18,7 @@ from rich.console import Console
 from torch.profiler import ProfilerActivity, profile
 
 from easi3r.alignment import align
-from easi3r.alignment.start import start
+from easi3r.alignment.initial_state import initial_state
 from easi3r.attention import pair_graph
 from easi3r.config import Settings, WeightDefaults
 from easi3r.cost.memory import ClipMemory, within_budget
@@ -142,7 +142,7 @@ class Bench:
     def adam_seconds(self, graph: PairGraph, prediction: PairPrediction) -> float:
         """Some of 300 Adam steps on every pixel of every pair, scaled by steps."""
         settings, few = self.settings.alignment, self.size.adam_steps
-        state = start(graph, prediction, KnownCameras(), settings).state
+        state = initial_state(graph, prediction, KnownCameras(), settings).state
         with ExitStack() as scope:
             scope.enter_context(torch.enable_grad())
             scope.enter_context(torch.device(self.device))

@@ -25,6 +25,8 @@ from easi3r.synthetic import (
 )
 from easi3r.tensors import PairGraph, PairPrediction
 from easi3r.types import OpticalFlow
+from tests.golden.alignment import flow_term
+from tests.golden.network import load
 
 SMOOTH_ERROR, FINE_ERROR = 0.04, 0.008
 """Of distances along rays, relative: over the image, and from pixel to pixel."""
@@ -73,13 +75,12 @@ KINDS = (
 
 
 def golden_clip(path: Path) -> PairClip:
-    """The predictions of a reference alignment (`align.npz`)."""
-    with np.load(path) as arrays:
-        edges = arrays["edges"].astype(np.int64)
-        names = ("pts3d_1", "pts3d_2_in_1", "conf_1", "conf_2")
-        tensors = [torch.from_numpy(arrays[name].astype(np.float32)) for name in names]
-        frames = len(arrays["gt_cam_to_world"])
-    return PairClip(path.name, PairGraph(edges, frames), PairPrediction(*tensors))
+    """The predictions of a reference alignment (`align*.npz`), and its flow where it has one."""
+    arrays = load(path)
+    graph = PairGraph(arrays["edges"].astype(np.int64), len(arrays["gt_cam_to_world"]))
+    names = ("pts3d_1", "pts3d_2_in_1", "conf_1", "conf_2")
+    tensors = [torch.from_numpy(arrays[name].astype(np.float32)) for name in names]
+    return PairClip(path.name, graph, PairPrediction(*tensors), flow_term(arrays))
 
 
 def rendered_clip(kind: ClipKind) -> PairClip:
@@ -133,7 +134,8 @@ def noisy_predictions(scene: RenderedClip, graph: PairGraph, seed: int) -> PairP
 
 
 def noisy_flow(scene: RenderedClip, graph: PairGraph, seed: int) -> FlowTerm:
-    """Flow that depths and cameras induce, blurred by errors; what leaves the image is out."""
+    """Flow that depths and cameras induce, blurred by errors; what leaves the image is not
+    marked as consistent."""
     random = np.random.default_rng(seed)
     height, width = scene.depth.shape[1:]
     place = np.stack(np.mgrid[:height, :width][::-1], axis=-1)

@@ -37,10 +37,10 @@ def test_registration_recovers_a_similarity_whatever_the_weights(seed: int) -> N
     generator = torch.Generator().manual_seed(seed)
     points = torch.randn(3, 20, 3, generator=generator, dtype=torch.float64)
     weights = torch.rand(3, 20, generator=generator, dtype=torch.float64) + 0.01
-    found = register(points, truth(points), weights, "points")
-    torch.testing.assert_close(found.rotation, truth.rotation, atol=1e-8, rtol=0)
-    torch.testing.assert_close(found.translation, truth.translation, atol=1e-7, rtol=1e-7)
-    torch.testing.assert_close(found.scale, truth.scale, rtol=1e-8, atol=0)
+    result = register(points, truth(points), weights, "points")
+    torch.testing.assert_close(result.rotation, truth.rotation, atol=1e-8, rtol=0)
+    torch.testing.assert_close(result.translation, truth.translation, atol=1e-7, rtol=1e-7)
+    torch.testing.assert_close(result.scale, truth.scale, rtol=1e-8, atol=0)
 
 
 def test_a_point_of_weight_zero_takes_no_part() -> None:

@@ -88,7 +88,7 @@ def compare_stages(file: str, arrays: Arrays, labels: np.ndarray) -> list[Compar
     fused = fused_maps(statistics)
     score = dynamic_map(statistics)
     refined = smooth_over_clusters(score, torch.from_numpy(labels))
-    found = threshold_score(refined, *arrays["images"].shape[1:3])
+    segmentation = threshold_score(refined, *arrays["images"].shape[1:3])
     ours = {
         "mean_src": statistics.source_mean,
         "std_src": statistics.source_std,
@@ -108,11 +108,13 @@ def compare_stages(file: str, arrays: Arrays, labels: np.ndarray) -> list[Compar
     ]
     if "threshold" in arrays:
         reference = float(arrays["threshold"])
-        error = 0.0 if found.threshold == reference else abs(found.threshold - reference)
+        error = (
+            0.0 if segmentation.threshold == reference else abs(segmentation.threshold - reference)
+        )
         note = "absolute; bound: a histogram bin"
         rows.append(compare_at_most(file, "threshold", error, HISTOGRAM_BIN, note))
     if "masks" in arrays:
-        unequal = float((found.mask.numpy() != arrays["masks"]).mean())
+        unequal = float((segmentation.mask.numpy() != arrays["masks"]).mean())
         note = f"share of unequal pixels; {arrays['masks'].mean():.1%} of the reference's move"
         rows.append(compare_at_most(file, "masks", unequal, UNEQUAL_PIXELS, note))
     return rows
@@ -120,10 +122,10 @@ def compare_stages(file: str, arrays: Arrays, labels: np.ndarray) -> list[Compar
 
 def compare_from_images(path: Path, arrays: Arrays, labels: np.ndarray) -> list[Comparison]:
     """Maps and masks from key means of our network instead of the stored ones."""
-    found = explain(path.parent, arrays)
-    if found is None:  # a row of `network.compare` says so and fails
+    candidate = explain(path.parent, arrays)
+    if candidate is None:  # a row of `network.compare` says so and fails
         return []
-    rows = compare_stages(path.name, arrays | outputs(found, arrays), labels)
+    rows = compare_stages(path.name, arrays | outputs(candidate, arrays), labels)
     # What the network just replaced is no reference any more.
     stages = [row for row in rows if row.array in STAGES_FROM_IMAGES]
     return [replace(row, array=f"{row.array} from images") for row in stages]
@@ -134,15 +136,15 @@ def labels_of(path: Path, arrays: Arrays) -> np.ndarray:
 
     Where there are none, our clusters of our network's features.
     """
-    for candidate in [arrays, *(load(other) for other in sorted(path.parent.glob("segment*.npz")))]:
-        same = np.array_equal(candidate["images"], arrays["images"])
-        if same and "cluster_labels" in candidate:
-            return candidate["cluster_labels"].astype(np.int64)
-    found = explain(path.parent, arrays)
-    if found is None:
+    for source in [arrays, *(load(other) for other in sorted(path.parent.glob("segment*.npz")))]:
+        same = np.array_equal(source["images"], arrays["images"])
+        if same and "cluster_labels" in source:
+            return source["cluster_labels"].astype(np.int64)
+    candidate = explain(path.parent, arrays)
+    if candidate is None:
         raise ValueError(f"{path}: no cluster labels, and no network beside it to find them with")
     with torch.no_grad():
-        features = found.network.encode(normalise(torch.from_numpy(arrays["images"])))
+        features = candidate.network.encode(normalise(torch.from_numpy(arrays["images"])))
     return cluster_tokens(features, SegmentationSettings()).numpy()
 
 

@@ -2,7 +2,7 @@
 
 A folder of reference numbers holds `*state_dict*.json` (names and shapes) and `.npz` files with
 `images` and `edges`. Which network a file was computed with, and its number of attention heads,
-are not stored; they are found as the one that explains the file.
+are not stored; the candidate is taken that explains the file.
 """
 
 import json
@@ -59,14 +59,16 @@ def compare_names(path: Path) -> Comparison:
 
 def compare_outputs(path: Path, arrays: Arrays, device: str) -> list[Comparison]:
     """Every output of the network that the file holds, by the network that explains it."""
-    found = explain(path.parent, arrays)
-    if found is None:
+    candidate = explain(path.parent, arrays)
+    if candidate is None:
         note = "no *state_dict*.json beside it has its sizes"
         return [Comparison(path.name, "network", float("inf"), BOUND, passed=False, note=note)]
-    ours = outputs(found, arrays, device)
+    ours = outputs(candidate, arrays, device)
     rows = [compare_arrays(path.name, name, ours[name], arrays[name], BOUND) for name in ours]
     return [
-        Comparison(row.file, row.array, row.error, row.bound, row.passed, row.note or found.note)
+        Comparison(
+            row.file, row.array, row.error, row.bound, row.passed, row.note or candidate.note
+        )
         for row in rows
     ]
 
@@ -112,8 +114,8 @@ def explain(folder: Path, arrays: Arrays) -> Candidate | None:
 
 def candidates(folder: Path, arrays: Arrays) -> Iterator[Candidate]:
     """Networks of the file's sizes, smallest first, with every number of heads they may have."""
-    widths = sizes_told(folder, arrays, ("encoder_features", "features"))
-    channels = sizes_told(folder, arrays, ("keymean_dec1", "keymean_dec2"))
+    widths = known_sizes(folder, arrays, ("encoder_features", "features"))
+    channels = known_sizes(folder, arrays, ("keymean_dec1", "keymean_dec2"))
     paths = sorted(folder.glob("*state_dict*.json"), key=lambda path: path.stat().st_size)
     for path in paths:
         size = size_of(json.loads(path.read_text()), encoder_heads=1, decoder_heads=1)
@@ -126,11 +128,11 @@ def candidates(folder: Path, arrays: Arrays) -> Iterator[Candidate]:
                 yield Candidate(path, encoder_heads, decoder_heads)
 
 
-def sizes_told(folder: Path, arrays: Arrays, names: tuple[str, ...]) -> set[int]:
+def known_sizes(folder: Path, arrays: Arrays, names: tuple[str, ...]) -> set[int]:
     """Last dimensions of those arrays in this file, or else in every file of the folder."""
-    told = {arrays[name].shape[-1] for name in names if name in arrays}
-    if told:
-        return told
+    sizes = {arrays[name].shape[-1] for name in names if name in arrays}
+    if sizes:
+        return sizes
     files = [load(path) for path in sorted(folder.glob("*.npz"))]
     return {file[name].shape[-1] for file in files for name in names if name in file}
 

@@ -167,7 +167,7 @@ def test_recommended_settings_travel_in_the_file_and_its_hash(tmp_path: Path) ->
     calibration = MotionCalibration(
         coefficients=(0.1, -2.0), intercept=-1.0, threshold=0.2, certain=0.7
     )
-    defaults = WeightDefaults(cue="combined", calibration=calibration, flow_weight=5.0)
+    defaults = WeightDefaults(cue="combined", calibration=calibration, flow_weight=2.5)
     plain, advised = tmp_path / "plain.safetensors", tmp_path / "advised.safetensors"
     save_checkpoint(plain, network, "Apache-2.0")
     save_checkpoint(advised, network, "Apache-2.0", defaults)

@@ -46,6 +46,7 @@ def test_the_card_of_nano_names_these_weights(nano: LoadedModel) -> None:
 def test_nano_recommends_settings(nano: LoadedModel) -> None:
     assert nano.defaults.cue == "combined"
     assert nano.defaults.calibration is not None
+    assert (nano.defaults.flow_weight, nano.defaults.flow_check) == (2.5, True)
 
 
 def test_depth_beats_a_constant(figures: Figures) -> None:

@@ -5,15 +5,14 @@ import pytest
 import torch
 
 from easi3r.alignment import align
-from easi3r.alignment.chain import chain_pairs, spanning_pairs
-from easi3r.alignment.problem import Pixels
-from easi3r.alignment.start import (
+from easi3r.alignment.chain import spanning_pairs
+from easi3r.alignment.initial_state import (
     estimate_focals,
-    find_cameras,
     fit_known_path,
-    start,
-    start_from,
+    initial_state,
+    initial_state_from,
 )
+from easi3r.alignment.problem import Pixels
 from easi3r.config import AlignmentSettings
 from easi3r.errors import DegenerateGeometryError
 from easi3r.geometry import invert_rigid
@@ -24,7 +23,7 @@ from tests.alignment.scenes import chosen_pairs, known_scene
 ALL_PIXELS = Pixels.every(1, 18, 24, torch.device("cpu"))
 
 
-def test_the_spanning_tree_takes_the_best_pairs_and_meets_one_new_frame_each() -> None:
+def test_the_spanning_tree_takes_the_best_pairs_and_adds_one_new_frame_each() -> None:
     edges = np.array([[0, 1], [1, 0], [1, 2], [2, 0], [3, 2]], np.int64)
     best, pairs = spanning_pairs(PairGraph(edges, 4), np.array([2.0, 5.0, 3.0, 1.0, 4.0]))
     assert best == 1
@@ -33,33 +32,6 @@ def test_the_spanning_tree_takes_the_best_pairs_and_meets_one_new_frame_each() -
     for pair in pairs:
         assert len(placed & set(edges[pair])) == 1
         placed |= set(edges[pair])
-
-
-def test_exact_pairs_chain_into_the_scene() -> None:
-    scene = known_scene()
-    chain = chain_pairs(scene.graph, scene.prediction)
-    cameras, failures = find_cameras(
-        chain, scene.prediction, ALL_PIXELS, scene.intrinsics, AlignmentSettings()
-    )
-    assert failures == 0
-    ours, truth = (invert_rigid(c[0]) @ c for c in (cameras, scene.camera_to_world))
-    np.testing.assert_allclose(ours[:, :3, :3], truth[:, :3, :3], atol=1e-4)
-
-
-def test_a_frame_without_a_pose_stands_where_chaining_put_it() -> None:
-    scene = known_scene()
-    chain = chain_pairs(scene.graph, scene.prediction)
-    flat = replace(chain.to_world, scale=chain.to_world.scale.clone())
-    flat.scale[3] = 0
-    cameras, failures = find_cameras(
-        replace(chain, to_world=flat),
-        scene.prediction,
-        ALL_PIXELS,
-        scene.intrinsics,
-        AlignmentSettings(),
-    )
-    assert failures == 1
-    np.testing.assert_array_equal(cameras[3], chain.anchor()[3])
 
 
 def test_focals_are_read_off_the_points() -> None:
@@ -84,30 +56,30 @@ def test_no_point_in_front_of_any_camera_is_an_error() -> None:
 
 def test_pair_scales_start_tied_and_the_world_is_the_first_camera() -> None:
     scene = known_scene(noise=0.02)
-    state = start(scene.graph, scene.prediction, KnownCameras(), AlignmentSettings()).state
+    state = initial_state(scene.graph, scene.prediction, KnownCameras(), AlignmentSettings()).state
     assert float(state.pair.scale.log().mean().exp()) == pytest.approx(0.5)
     assert torch.equal(state.rotation[0], torch.eye(3, dtype=torch.float64))
     assert (state.depth > 0).all()
 
 
-def test_the_start_from_an_earlier_alignment_is_where_that_ended() -> None:
+def test_the_initial_state_from_an_earlier_alignment_is_its_final_one() -> None:
     scene = known_scene(noise=0.02, focal_px=(24.0, 30.0, 36.0))
     settings = AlignmentSettings(shared_focal=False)
     earlier = align(scene.graph, scene.prediction, settings)
     quality = earlier.quality | {"pnp_failures": 2.0}
-    begin = start_from(scene.graph, scene.prediction, replace(earlier, quality=quality))
-    assert begin.pnp_failures == 2
-    unit = float(begin.state.depth[0, 0]) / earlier.depth[0, 0, 0]
+    initial = initial_state_from(scene.graph, scene.prediction, replace(earlier, quality=quality))
+    assert initial.pnp_failures == 2
+    unit = float(initial.state.depth[0, 0]) / earlier.depth[0, 0, 0]
     assert unit == pytest.approx(1, rel=0.02)  # pair scales are tied in both
-    poses = begin.state.camera_to_world()
+    poses = initial.state.camera_to_world()
     np.testing.assert_allclose(poses[:, :3, :3], earlier.camera_to_world[:, :3, :3], atol=1e-12)
     np.testing.assert_allclose(poses[:, :3, 3], unit * earlier.camera_to_world[:, :3, 3])
-    np.testing.assert_allclose(begin.state.intrinsics(), earlier.intrinsics)
-    np.testing.assert_allclose(begin.state.depth, unit * earlier.depth.reshape(5, -1), rtol=1e-6)
+    np.testing.assert_allclose(initial.state.intrinsics(), earlier.intrinsics)
+    np.testing.assert_allclose(initial.state.depth, unit * earlier.depth.reshape(5, -1), rtol=1e-6)
 
 
 @pytest.mark.parametrize("straight", [True, False])
-def test_a_known_path_is_met_up_to_its_scale(straight: bool) -> None:
+def test_a_known_path_is_fitted_up_to_its_scale(straight: bool) -> None:
     path = known_scene().camera_to_world
     path = invert_rigid(path[0]) @ path
     if straight:

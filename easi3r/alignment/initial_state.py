@@ -1,27 +1,27 @@
-"""Where the solver starts (docs/method.md §6): focals, cameras by PnP, similarities, depths."""
+"""The solver's initial state (docs/method.md §6): focals, cameras by PnP, similarities, depths."""
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
-import roma
 import torch
 from jaxtyping import Float32, Float64
 from torch import Tensor
 
 from easi3r.alignment.chain import Chain, chain_pairs
+from easi3r.alignment.pnp import cameras_by_pnp
 from easi3r.alignment.problem import (
     Pixels,
     State,
     focal_limits,
     log_weights,
     stride_for,
-    strided,
-    thinned,
+    strided_slice,
+    subsampled,
 )
 from easi3r.config import AlignmentSettings
 from easi3r.errors import DegenerateGeometryError
 from easi3r.geometry import centred_intrinsics, invert_rigid, world_point_map
+from easi3r.geometry.rotations import nearest_rotation
 from easi3r.geometry.similarity import Similarity, register
 from easi3r.tensors import PairGraph, PairPrediction
 from easi3r.types import KnownCameras, Reconstruction
@@ -30,36 +30,34 @@ PAIR_SCALE = 0.5
 """Geometric mean of the pairs' scales: fixes the unit of the reconstruction."""
 
 START_PIXELS = 768
-"""Pixels of a frame that registrations, focals and cameras are read off, roughly."""
+"""Pixels of a frame from which registrations, focals and cameras are computed, roughly."""
 
 REGISTERED_POINTS = 2**18
-"""Points that are registered at a time."""
-
-PNP_ERROR_PX = 5.0
+"""Points per batch of registrations."""
 
 MIN_DEPTH = 0.05
 """A chained point nearer to its camera than this fraction of the median depth starts there."""
 
 
 @dataclass(frozen=True)
-class Start:
+class InitialState:
     """A first reconstruction: all pixels, pair scales tied, world = the first frame's camera.
 
     Attributes:
-        pnp_failures: frames whose camera PnP did not find; they stand where chaining put them.
+        pnp_failures: number of frames without a pose by PnP; they have that of the chain.
     """
 
     state: State
     pnp_failures: int
 
 
-def start(
+def initial_state(
     graph: PairGraph,
     prediction: PairPrediction,
     known: KnownCameras,
     settings: AlignmentSettings,
-) -> Start:
-    """Chain the pairs, then read focals, cameras, pair similarities and depths off the points.
+) -> InitialState:
+    """Chain the pairs; focals, cameras, pair similarities and depths follow from the points.
 
     Raises:
         DisconnectedGraphError: pairs do not chain all frames.
@@ -67,7 +65,7 @@ def start(
     """
     height, width = prediction.confidence_1.shape[1:]
     stride = stride_for(height, width, START_PIXELS)
-    few = thinned(prediction, stride)
+    few = subsampled(prediction, stride)
     pixels = Pixels.every(stride, height, width, prediction.points_1.device)
     chain = chain_pairs(graph, few)
     intrinsics = known.intrinsics
@@ -76,7 +74,7 @@ def start(
         if settings.shared_focal:
             focals = np.full_like(focals, np.median(focals))
         intrinsics = np.stack([centred_intrinsics(focal, width, height) for focal in focals])
-    cameras, failures = find_cameras(chain, few, pixels, intrinsics, settings)
+    cameras, failures = cameras_by_pnp(chain, few, pixels, intrinsics, settings)
     if known.camera_to_world is None:
         to_world = invert_rigid(cameras[0])
         cameras = to_world @ cameras
@@ -89,11 +87,13 @@ def start(
     onto = torch.from_numpy(to_world).to(depth.device)
     world = points.flatten(1, 2).double() @ onto[:3, :3].mT + onto[:3, 3]
     pair = register_pairs(graph, few, world)
-    return Start(tied_state(cameras, intrinsics, pair, depth), failures)
+    return InitialState(tied_state(cameras, intrinsics, pair, depth), failures)
 
 
-def start_from(graph: PairGraph, prediction: PairPrediction, earlier: Reconstruction) -> Start:
-    """Where an alignment of earlier predictions of the same pairs ended.
+def initial_state_from(
+    graph: PairGraph, prediction: PairPrediction, earlier: Reconstruction
+) -> InitialState:
+    """The final state of an alignment of earlier predictions of the same pairs.
 
     Raises:
         DegenerateGeometryError: the points of a pair lie on one line.
@@ -101,14 +101,14 @@ def start_from(graph: PairGraph, prediction: PairPrediction, earlier: Reconstruc
     height, width = prediction.confidence_1.shape[1:]
     stride = stride_for(height, width, START_PIXELS)
     cameras = invert_rigid(earlier.camera_to_world[0]) @ earlier.camera_to_world
-    few = np.s_[strided(height, stride), strided(width, stride)]
+    few = np.s_[strided_slice(height, stride), strided_slice(width, stride)]
     frames = zip(earlier.depth, earlier.intrinsics, cameras, strict=True)
     seen = np.stack([world_point_map(*frame)[few].reshape(-1, 3) for frame in frames])
     device = prediction.points_1.device
-    world, depth = (torch.from_numpy(found).to(device) for found in (seen, earlier.depth))
-    pair = register_pairs(graph, thinned(prediction, stride), world)
+    world, depth = (torch.from_numpy(array).to(device) for array in (seen, earlier.depth))
+    pair = register_pairs(graph, subsampled(prediction, stride), world)
     state = tied_state(cameras, earlier.intrinsics, pair, depth.flatten(1))
-    return Start(state, int(earlier.quality["pnp_failures"]))
+    return InitialState(state, int(earlier.quality["pnp_failures"]))
 
 
 def tied_state(
@@ -117,9 +117,9 @@ def tied_state(
     pair: Similarity,
     depth: Float32[Tensor, "frames pixels"],
 ) -> State:
-    """All of it in the unit in which the pairs' scales are tied."""
-    given = (camera_to_world, intrinsics)
-    pose, camera = (torch.from_numpy(one).to(depth.device) for one in given)
+    """The state in the unit in which the pair scales have the geometric mean `PAIR_SCALE`."""
+    arrays = (camera_to_world, intrinsics)
+    pose, camera = (torch.from_numpy(array).to(depth.device) for array in arrays)
     state = State(
         rotation=pose[:, :3, :3].contiguous(),
         centre=pose[:, :3, 3].contiguous(),
@@ -192,49 +192,6 @@ def estimate_focals(
     return np.where(np.isnan(focals), np.nanmedian(focals), focals)
 
 
-def find_cameras(
-    chain: Chain,
-    prediction: PairPrediction,
-    pixels: Pixels,
-    intrinsics: Float64[np.ndarray, "frames 3 3"],
-    settings: AlignmentSettings,
-) -> tuple[Float64[np.ndarray, "frames 4 4"], int]:
-    """Camera-to-world of each frame by PnP-RANSAC on its chained points, and how many it missed.
-
-    Pixels over the confidence threshold take part, or the more confident half of the frame where
-    fewer pass. A frame without a pose keeps the one that chaining gave it.
-
-    Args:
-        prediction: at these pixels.
-    """
-    pixel = pixels.position.T.cpu().numpy()
-    cameras = chain.anchor()
-    failures = 0
-    for frame in range(len(cameras)):
-        points, sureness = chain.frame(frame, prediction)
-        confidence = sureness.float().flatten().cpu().numpy()
-        threshold = min(settings.min_confidence, float(np.median(confidence)))
-        chosen = np.flatnonzero(confidence >= threshold)
-        seen = points.reshape(-1, 3).double().cpu().numpy()[chosen]
-        cv2.setRNGSeed(settings.seed)
-        found, turn, shift, inliers = cv2.solvePnPRansac(
-            seen,
-            pixel[chosen],
-            intrinsics[frame],
-            None,
-            reprojectionError=PNP_ERROR_PX,
-            flags=cv2.SOLVEPNP_SQPNP,
-        )
-        if not found or inliers is None or not np.isfinite([turn, shift]).all():
-            failures += 1
-            continue
-        world_to_camera = np.eye(4)
-        world_to_camera[:3, :3] = cv2.Rodrigues(turn)[0]
-        world_to_camera[:3, 3] = shift[:, 0]
-        cameras[frame] = invert_rigid(world_to_camera)
-    return cameras, failures
-
-
 def fit_known_path(
     cameras: Float64[np.ndarray, "frames 4 4"], path: Float64[np.ndarray, "frames 4 4"]
 ) -> tuple[Float64[np.ndarray, "4 4"], Float64[np.ndarray, "frames 4 4"]]:
@@ -247,7 +204,7 @@ def fit_known_path(
         the rigid transform of the estimate's world, and the rescaled known cameras.
     """
     agreement = (path[:, :3, :3] @ np.swapaxes(cameras[:, :3, :3], 1, 2)).sum(0)
-    turn = roma.special_procrustes(torch.from_numpy(agreement)).numpy()
+    turn = nearest_rotation(torch.from_numpy(agreement)).numpy()
     centres = cameras[:, :3, 3] @ turn.T
     spread = centres - centres.mean(0)
     known_spread = path[:, :3, 3] - path[:, :3, 3].mean(0)
@@ -274,12 +231,13 @@ def register_pairs(
         DegenerateGeometryError: the points of a pair lie on one line.
     """
     per_batch = max(1, REGISTERED_POINTS // (2 * world.shape[1]))
-    found = []
-    for some in torch.arange(len(graph)).split(per_batch):
-        first, second = torch.from_numpy(graph.edges)[some].unbind(1)
+    registered = []
+    for first_pair in range(0, len(graph), per_batch):
+        some = slice(first_pair, first_pair + per_batch)
+        first, second = torch.from_numpy(graph.edges[some]).unbind(1)
         maps = [prediction.points_1[some], prediction.points_2[some]]
         confidence = [prediction.confidence_1[some], prediction.confidence_2[some]]
-        found.append(
+        registered.append(
             register(
                 torch.cat(maps, dim=1).flatten(1, 2),
                 torch.cat([world[first], world[second]], dim=1),
@@ -288,7 +246,7 @@ def register_pairs(
             )
         )
     return Similarity(
-        torch.cat([one.rotation for one in found]),
-        torch.cat([one.translation for one in found]),
-        torch.cat([one.scale for one in found]),
+        torch.cat([one.rotation for one in registered]),
+        torch.cat([one.translation for one in registered]),
+        torch.cat([one.scale for one in registered]),
     )
