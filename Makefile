@@ -8,7 +8,7 @@ export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS := 120
 
-.PHONY: setup demo nano-eval test faults lint golden bench growth lock clean
+.PHONY: setup demo nano-eval test faults lint golden bench growth compare lock clean
 
 setup: $(VENV)/.ready
 
@@ -57,6 +57,12 @@ bench: setup
 # How time and memory grow: makes the tables and plots of docs/performance.md.
 growth: setup
 	$(BIN)/python -m tests.benchmarks.growth
+
+# The working tree against another commit, on this machine; that commit gets a worktree and an environment
+# of its own under out/compare, once. WHAT: startup (ratios over `import torch`), or one of torch, import,
+# help, pending, annotate, windows, test. RUNS: of each side; 5 if not said, 1 of `test`.
+compare: setup
+	$(BIN)/python -m tests.benchmarks.compare --base $(BASE) --what $(WHAT) $(if $(RUNS),--runs $(RUNS))
 
 lock:
 	$(BIN)/pip freeze --exclude-editable | grep -v '^torch==' > constraints.new

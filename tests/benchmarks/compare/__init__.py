@@ -1,0 +1,1 @@
+"""This commit against another one on this machine: `make compare BASE=.. WHAT=..`."""
