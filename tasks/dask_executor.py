@@ -105,10 +105,14 @@ class DaskExecutor:
             raise self._lost(str(error)) from error
 
     def _count_workers(self) -> int:
+        self._check_connection()
         try:
-            workers = self._client.scheduler_info()["workers"].values()
+            # Not `scheduler_info`: it answers from a copy, which a timer of Dask's own overwrites
+            # with one that lists few workers or none.
+            identity = self._client.sync(self._client.scheduler.identity, n_workers=-1)
         except (OSError, CancelledError, ValueError) as error:
             raise self._lost(str(error)) from error
+        workers = identity["workers"].values()
         if self._resource is None:
             return sum(worker["nthreads"] for worker in workers)
         return int(sum(worker["resources"].get(self._resource, 0) for worker in workers))

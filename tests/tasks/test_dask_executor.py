@@ -94,6 +94,13 @@ def test_no_item_is_lost_beside_one_that_kills_its_worker(executor: DaskExecutor
         assert answer == number or isinstance(answer, WorkerLostError)
 
 
+def test_all_workers_are_counted_though_dask_lists_few() -> None:
+    with Client(
+        processes=False, n_workers=6, threads_per_worker=1, dashboard_address=None
+    ) as client:
+        assert DaskExecutor(client).workers == 6
+
+
 def test_a_scheduler_that_goes_away_is_a_transient_error() -> None:
     port = free_port()
     command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--no-dashboard"]
