@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from easi3r.errors import ClusterLostError, StoreError, TransientError
+from easi3r.errors import ClusterLostError, TransientError
 from easi3r.retries import with_backoff
 from easi3r.run.forecast import Forecast
 from easi3r.run.progress import Progress
@@ -31,7 +31,7 @@ class Ledger:
 
     Args:
         run: with the weights' hash pinned.
-        workers: gives the number of workers at each record.
+        workers: gives the number of workers, each time the record is written.
         on_report: callback after each report is counted, one call at a time.
         clock: seconds from an arbitrary start; replaced by tests.
     """
@@ -83,10 +83,8 @@ class Ledger:
             self._write()
 
     def record(self, finished: datetime | None = None) -> RunRecord:
-        """The run as it stands."""
-        workers = self._workers_now()
+        """The run as it stands, with the workers that were counted when it was last written."""
         with self._lock:
-            self._workers = max(self._workers, workers)
             return RunRecord(
                 run_id=self.run_id,
                 source=self._run.source,
@@ -118,7 +116,7 @@ class Ledger:
         except BaseException as error:
             try:
                 self._write()
-            except StoreError as second:
+            except Exception as second:
                 error.add_note(f"The run's record could not be written: {second}")
             raise
 
@@ -128,28 +126,29 @@ class Ledger:
         Raises:
             UnwritableDestinationError, StorageUnavailableError: it cannot be written.
         """
+        self._update_workers()
         record = self.record(finished=datetime.now(UTC))
         with_backoff(lambda: self._put(record), self._run.settings.execution.attempts)
         return record
 
-    def _workers_now(self) -> int:
-        """Workers of the executor; those last seen where the cluster is gone.
-
-        Outside the lock, for the answer may take a while.
-        """
-        try:
-            return self._count_workers()
-        except ClusterLostError as error:
-            _LOGGER.warning("workers not counted: %s", error)
-            return 0
-
     def _write(self) -> None:
         """Write the record as it stands; the run goes on where storage fails for now."""
         self._written_at = self._clock()
+        self._update_workers()
         try:
             self._put(self.record())
         except TransientError as error:
             _LOGGER.warning("record of the run not written, tried again later: %s", error)
+
+    def _update_workers(self) -> None:
+        """Without the lock: a cluster may take long to answer, and clips settle meanwhile."""
+        try:
+            workers = self._count_workers()
+        except ClusterLostError as error:
+            _LOGGER.warning("the number of workers stays at the last known one: %s", error)
+            return
+        with self._lock:
+            self._workers = max(self._workers, workers)
 
     def _put(self, record: RunRecord) -> None:
         text = record.model_dump_json(indent=2)

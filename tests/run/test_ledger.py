@@ -1,5 +1,6 @@
 """The record of a run: live counts, actual beside forecast, what a killed run leaves."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,48 @@ def test_an_interrupted_run_keeps_what_it_had_done(tmp_path: Path) -> None:
     left = kept(tmp_path)
     assert (left.clips[Outcome.COMMITTED], left.frames, left.finished) == (1, 3, None)
     assert run.progress.total == 7
+
+
+def is_held(run: Ledger) -> bool:
+    """Whether another thread holds the lock of a ledger."""
+    free = run._lock.acquire(blocking=False)
+    if free:
+        run._lock.release()
+    return not free
+
+
+def test_workers_are_counted_while_other_threads_go_on(tmp_path: Path) -> None:
+    clock, runs, held = Clock(), list[Ledger](), list[bool]()
+
+    def count() -> int:
+        with ThreadPoolExecutor(1) as other:  # the lock's own thread may take it again
+            held.append(other.submit(is_held, runs[0]).result())
+        return 3
+
+    def ask_for_the_record(_: ClipReport, of: Ledger) -> None:
+        of.record()
+
+    run = Run("videos", str(tmp_path), null_settings())
+    runs.append(Ledger(run, count, ask_for_the_record, clock=clock))
+    runs[0].set_plan("abc", 5, 0)
+    clock.now += SECONDS_BETWEEN_WRITES
+    runs[0].add(committed())
+    assert runs[0].finish().workers == 3
+    assert held == [False, False, False]
+
+
+def test_what_goes_wrong_with_the_record_does_not_hide_what_ended_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = ledger(tmp_path, Clock())
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("a driver's own error")
+
+    monkeypatch.setattr(LocalFiles, "put", fail)
+    with pytest.raises(ClusterLostError) as caught, run.record_on_error():
+        raise ClusterLostError("tcp://a:1", "went away", "Run again")
+    assert "a driver's own error" in caught.value.__notes__[0]
 
 
 def test_a_summary_in_words(tmp_path: Path) -> None:
