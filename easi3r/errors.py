@@ -209,6 +209,12 @@ class OutOfMemoryError(TransientError):
     reason = "oom"
 
 
+class DeviceFaultError(TransientError):
+    """The device is lost, or its context is dead: only another process, or device, can go on."""
+
+    reason = "device_fault"
+
+
 class WorkerLostError(TransientError):
     """The worker process of a task died, again and again."""
 

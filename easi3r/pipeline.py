@@ -16,7 +16,8 @@ from torch import Tensor
 from easi3r.config import Cue, Settings, WeightDefaults
 from easi3r.cost.memory import within_budget
 from easi3r.errors import SettingsError
-from easi3r.method.passes import out_of_memory_named
+from easi3r.method.device_faults import device_faults_named
+from easi3r.method.passes import device_errors_named
 from easi3r.method.steps import ClipSteps, PassMotion, StageClock
 from easi3r.model import DUSt3R, LoadedModel
 from easi3r.motion import FlowEstimator, MotionEvidence
@@ -49,6 +50,7 @@ def annotate_clip(
         NonFiniteError, DegenerateGeometryError, DisconnectedGraphError: the predictions allow no
             cameras.
         OutOfMemoryError: the device is too small for `execution.pairs_per_batch`.
+        DeviceFaultError: the device failed, and this process can use it no more.
         SettingsError: `execution.memory_budget_bytes` is too small for the clip.
     """
     clock = StageClock(model.device)
@@ -125,7 +127,7 @@ def annotate_frames(
         As `annotate_clip`, but for errors of the video.
     """
     settings = within_budget(settings.completed(WeightDefaults()), network.config, frames)
-    with out_of_memory_named(network, settings.execution):
+    with device_errors_named(network, settings.execution):
         clip = ClipSteps.begin(frames, network, settings, known, flow_estimator, clock)
         if settings.motion.cue == "attention":  # which needs no predictions of pass 1
             second = clip.second_pass(clip.attention_masks(clip.first_attention()))
@@ -205,7 +207,7 @@ def examine_frames(
         As `annotate_frames`.
     """
     settings = within_budget(settings.completed(model.defaults), model.config, frames)
-    with out_of_memory_named(model.network, settings.execution):
+    with device_errors_named(model.network, settings.execution):
         clip = ClipSteps.begin(frames, model.network, settings, known, flow_estimator)
         passes = run_both_passes(clip)
         names: list[Cue] = ["attention", "flow", "match"]
@@ -240,12 +242,14 @@ def select_device(name: str) -> torch.device:
 
     Raises:
         SettingsError: no such device here.
+        DeviceFaultError: it is there, and failed.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(1, device=device)
+        with device_faults_named(name):
+            torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
         remedy = "Choose `cpu`, `auto` or a device that torch sees"
         raise SettingsError("execution.device", f"no device {name!r} ({error})", remedy) from error

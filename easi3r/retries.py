@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from easi3r.errors import OutOfMemoryError, TransientError
+from easi3r.errors import DeviceFaultError, OutOfMemoryError, TransientError
 
 Result = TypeVar("Result")
 
@@ -28,6 +28,17 @@ def backoff_seconds(failures: int) -> float:
     return random.uniform(0, min(LONGEST_WAIT_SECONDS, longest))
 
 
+def may_pass(error: BaseException) -> bool:
+    """Whether the same call may succeed later in this process.
+
+    Not after running out of memory, since the same size would not fit the next time either, nor
+    after a fault of the device, which the process does not survive.
+    """
+    return isinstance(error, TransientError) and not isinstance(
+        error, (DeviceFaultError, OutOfMemoryError)
+    )
+
+
 def with_backoff(
     run: Callable[[], Result], attempts: int, wait: Callable[[float], object] = time.sleep
 ) -> Result:
@@ -39,15 +50,15 @@ def with_backoff(
         wait: callback that sleeps for some seconds between two attempts.
 
     Raises:
-        TransientError: that of the last attempt. Permanent failures are not retried, nor is
-            `OutOfMemoryError`: the same size would not fit the next time either.
+        TransientError: that of the last attempt. Failures that cannot pass are not retried, see
+            `may_pass`.
     """
     for failures in range(1, attempts):
         try:
             return run()
-        except OutOfMemoryError:
-            raise
         except TransientError as error:
+            if not may_pass(error):
+                raise
             _LOGGER.warning("attempt %d of %d: %s", failures, attempts, error)
         wait(backoff_seconds(failures))
     return run()

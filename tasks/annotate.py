@@ -14,8 +14,8 @@ from prefect.futures import PrefectFuture
 from prefect.states import State
 from prefect.utilities.annotations import quote
 
-from easi3r.errors import TransientError
 from easi3r.executor import Executor
+from easi3r.retries import may_pass
 from easi3r.run import supervisor
 from easi3r.run.collection import RunSteps
 from easi3r.run.pending import Batch
@@ -26,7 +26,7 @@ PARTITIONS_AT_ONCE = 2  # the next one fills the workers that the end of the fir
 
 
 def _is_transient(_task: object, _run: object, state: State) -> bool:
-    return isinstance(state.result(raise_on_failure=False), TransientError)
+    return may_pass(state.result(raise_on_failure=False))
 
 
 repeatable = task(

@@ -1,23 +1,43 @@
 """Batches as Dask futures, a few per worker at a time."""
 
 import itertools
+import logging
 import math
+import os
 import queue
 import time
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from typing import TypeVar
 
+from dask.utils import funcname
 from distributed import Client, Future, KilledWorker
 from distributed.comm import CommClosedError
 
-from easi3r.errors import ClusterLostError, WorkerLostError
+from easi3r.errors import ClusterLostError, DeviceFaultError, WorkerLostError
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 IN_FLIGHT_PER_WORKER = 2  # one runs, one waits on the worker: none idles while answers are read
 SECONDS_BETWEEN_COUNTS = 5.0  # of the workers, which come and go
+EXIT_CODE = 70  # of a worker whose device failed: EX_SOFTWARE of sysexits.h
+
+_LOGGER = logging.getLogger(__name__)
+
+
+def run_on_worker(function: Callable[[Item], Answer], item: Item) -> Answer:
+    """Run a function over an item, in a worker.
+
+    A fault of its device ends the worker's process: no other item could run in it, and only a new
+    process gets a working context. Dask takes the worker for lost, and runs the item elsewhere.
+    """
+    try:
+        return function(item)
+    except DeviceFaultError:
+        _LOGGER.critical("this worker ends: its device failed", exc_info=True)
+        os._exit(EXIT_CODE)  # `sys.exit` would end a thread, and Dask would call it an error
 
 
 class DaskExecutor:
@@ -50,8 +70,9 @@ class DaskExecutor:
 
         Takes items as workers get free: at most `IN_FLIGHT_PER_WORKER` per worker are out, one at
         least. An item whose worker died more often than the scheduler's `allowed-failures` comes
-        back as `WorkerLostError`; any other exception of the function is raised here. Closing the
-        iterator cancels what has not started. Items of an earlier call go before those of a later.
+        back as `WorkerLostError`; a fault of its device is such a death. Any other exception of the
+        function is raised here. Closing the iterator cancels what has not started. Items of an
+        earlier call go before those of a later.
 
         Raises:
             ClusterLostError: the scheduler went away.
@@ -88,9 +109,10 @@ class DaskExecutor:
                 item = next(waiting)
             except StopIteration:
                 return
-            # pure=False: equal arguments are still separate work, never an old answer.
+            # A key of its own: equal arguments are still separate work, never an old answer.
+            key = f"{funcname(function)}-{uuid.uuid4()}"
             future = self._client.submit(
-                function, item, pure=False, resources=resources, priority=priority
+                run_on_worker, function, item, key=key, resources=resources, priority=priority
             )
             running[future] = item
             future.add_done_callback(finished.put)

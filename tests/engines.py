@@ -14,12 +14,18 @@ from pathlib import Path
 import numpy as np
 
 from easi3r.config import Settings
-from easi3r.errors import DegenerateGeometryError, OutOfMemoryError, StorageUnavailableError
+from easi3r.errors import (
+    DegenerateGeometryError,
+    DeviceFaultError,
+    OutOfMemoryError,
+    StorageUnavailableError,
+)
 from easi3r.types import ClipAnnotation, ClipSpec, Frames, Provenance, Reconstruction
 from easi3r.video import decode
 
 INFERENCE_LOG = "EASI3R_TEST_INFERENCE_LOG"
 TROUBLED_CLIPS = "EASI3R_TEST_TROUBLED_CLIPS"
+FAULTY_DEVICE = "EASI3R_TEST_FAULTY_DEVICE"
 WEIGHTS_SHA256 = "0123456789abcdef" * 4
 SIDE = 16  # pixels
 
@@ -103,6 +109,22 @@ class OutOfMemoryEngine(NullEngine):
         """Raises OutOfMemoryError for a troubled clip."""
         if spec.clip_id in troubled_clips():
             raise OutOfMemoryError(spec.clip_id, "no memory for one pair", "Take a larger device")
+        return super().annotate(spec, frames, settings)
+
+
+class DeviceFaultEngine(NullEngine):
+    """Its device fails at each clip of TROUBLED_CLIPS, each time anew.
+
+    Where FAULTY_DEVICE names a file, that file is the fault: it is gone after the first time.
+    """
+
+    def annotate(self, spec: ClipSpec, frames: Frames, settings: Settings) -> ClipAnnotation:
+        """Raises DeviceFaultError for a troubled clip."""
+        fault = os.environ.get(FAULTY_DEVICE)
+        if spec.clip_id in troubled_clips() and (fault is None or os.path.exists(fault)):
+            if fault is not None:
+                os.remove(fault)
+            raise DeviceFaultError("cuda:0", "the device failed (ECC)", "Replace it")
         return super().annotate(spec, frames, settings)
 
 

@@ -4,7 +4,12 @@ import random
 
 import pytest
 
-from easi3r.errors import EmptyFileError, OutOfMemoryError, StorageUnavailableError
+from easi3r.errors import (
+    DeviceFaultError,
+    EmptyFileError,
+    OutOfMemoryError,
+    StorageUnavailableError,
+)
 from easi3r.retries import LONGEST_WAIT_SECONDS, backoff_seconds, with_backoff
 
 
@@ -34,7 +39,11 @@ def test_transient_errors_are_retried_and_bounded() -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [EmptyFileError("a.mp4", "no bytes", "Upload"), OutOfMemoryError("cuda:0", "full", "Less")],
+    [
+        EmptyFileError("a.mp4", "no bytes", "Upload"),
+        OutOfMemoryError("cuda:0", "full", "Less"),
+        DeviceFaultError("cuda:0", "failed", "Look"),
+    ],
     ids=lambda error: error.reason,
 )
 def test_permanent_failures_are_not_retried(error: Exception) -> None:

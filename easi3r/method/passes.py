@@ -14,6 +14,7 @@ from torch import Tensor
 from easi3r.attention import StatisticsAccumulator, token_masks
 from easi3r.config import ExecutionSettings, Settings
 from easi3r.errors import OutOfMemoryError
+from easi3r.method.device_faults import device_faults_named
 from easi3r.model import DUSt3R, MatchRecorder, normalise
 from easi3r.tensors import (
     AttentionStatistics,
@@ -27,7 +28,12 @@ from easi3r.types import Frames, TokenMatches
 PerPair = TypeVar("PerPair", PairPrediction, KeyMeans)
 
 # What torch raises as a plain RuntimeError: its CPU allocator, and CUDA's libraries.
-_OUT_OF_MEMORY = ("can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC")
+_OUT_OF_MEMORY = (
+    "can't allocate memory",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC",
+)
 
 
 @dataclass(frozen=True)
@@ -157,16 +163,23 @@ def inference(settings: Settings) -> Iterator[None]:
 
 
 @contextmanager
-def out_of_memory_named(network: DUSt3R, execution: ExecutionSettings) -> Iterator[None]:
-    """Context that raises our own, transient `OutOfMemoryError`, of the device or of the host."""
+def device_errors_named(network: DUSt3R, execution: ExecutionSettings) -> Iterator[None]:
+    """Context that raises failures of the device as our own, transient errors.
+
+    Raises:
+        OutOfMemoryError: there was no memory left, the device's or the host's.
+        DeviceFaultError: the device failed.
+    """
+    device = str(network.mask_token.device)
     try:
-        yield
+        with device_faults_named(device):
+            yield
     except (MemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):
             raise
         problem = f"out of memory with {execution.pairs_per_batch} pairs in flight"
         remedy = "Lower execution.pairs_per_batch, video.long_side_px or sampling.clip_frames"
-        raise OutOfMemoryError(str(network.mask_token.device), problem, remedy) from error
+        raise OutOfMemoryError(device, problem, remedy) from error
 
 
 def _upload(images: Tensor, device: torch.device) -> Tensor:

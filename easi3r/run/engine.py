@@ -45,6 +45,7 @@ class Engine(Protocol):
         Raises:
             PermanentError: the frames allow none.
             OutOfMemoryError: the device is too small for `settings`.
+            DeviceFaultError: the device failed; this process can use it no more.
         """
         ...
 
@@ -130,8 +131,12 @@ def warm_engine(
     Raises:
         CheckpointError: the weights cannot be used.
         SettingsError: there is no such device here.
+        DeviceFaultError: the device failed.
     """
+    from easi3r.method.device_faults import device_faults_named
     from easi3r.model import load_checkpoint
     from easi3r.pipeline import select_device
 
-    return ModelEngine(load_checkpoint(weights, sha256).on(select_device(device), precision))
+    chosen = select_device(device)
+    with device_faults_named(str(chosen)):
+        return ModelEngine(load_checkpoint(weights, sha256).on(chosen, precision))

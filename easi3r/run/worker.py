@@ -1,7 +1,8 @@
 """What a worker runs: annotate one batch of clips.
 
 Every input ends as a committed clip, a quarantine record with its reason, or a report that it
-failed for now. Errors about the run itself (weights, settings, destination) are raised.
+failed for now. Errors about the run itself (weights, settings, destination), and faults of the
+device, are raised.
 """
 
 import logging
@@ -17,6 +18,7 @@ from easi3r.config import Settings
 from easi3r.errors import (
     ChangedVideoError,
     CheckpointError,
+    DeviceFaultError,
     NotADatasetError,
     OutOfMemoryError,
     SettingsError,
@@ -50,6 +52,9 @@ _LOGGER = logging.getLogger(__name__)
 # Errors about the run, not about one input: every clip would meet them, so the run stops.
 RUN_ERRORS = (CheckpointError, NotADatasetError, SettingsError, UnwritableDestinationError)
 
+# These end the batch. A device that failed says nothing about the clip that it had in hand.
+BATCH_ERRORS = (*RUN_ERRORS, DeviceFaultError)
+
 # Clips that wait decoded before the engine, and computed behind it. One each overlaps everything
 # that can be; more would only take memory.
 CLIPS_AHEAD = 1
@@ -69,6 +74,8 @@ def annotate_batch(specs: Sequence[ClipSpec], run: Run) -> tuple[ClipReport, ...
         CheckpointError, NotADatasetError, SettingsError, UnwritableDestinationError: about the
             run, not a clip; so are transient errors that keep the weights from loading or the
             dataset from being opened.
+        DeviceFaultError: the device failed; neither this batch nor another can go on in this
+            process. What is committed stays, nothing is quarantined.
     """
     ended, execution = Event(), run.settings.execution
     patience = StoragePatience(run.destination, execution.storage_patience_seconds, wait=ended.wait)
@@ -214,6 +221,7 @@ class _Batch:
         Raises:
             CheckpointError, NotADatasetError, SettingsError, UnwritableDestinationError: `answer`
                 is an error of the run.
+            DeviceFaultError: `answer` is a fault of the device.
         """
         if isinstance(answer, Exception):
             answer = _TimedReport(self._report_error(spec, answer))
@@ -224,7 +232,7 @@ class _Batch:
 
     def _report_error(self, spec: ClipSpec, error: Exception) -> ClipReport:
         """Failed for a transient error, quarantined for a permanent one."""
-        if isinstance(error, RUN_ERRORS):
+        if isinstance(error, BATCH_ERRORS):
             raise error
         if isinstance(error, TransientError) and not isinstance(error, OutOfMemoryError):
             return ClipReport.of(spec, Outcome.FAILED, error.reason, str(error))

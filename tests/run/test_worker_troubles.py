@@ -20,7 +20,12 @@ from prometheus_client import REGISTRY
 
 import easi3r
 from easi3r.config import Settings
-from easi3r.errors import CheckpointError, OutOfMemoryError, UnwritableDestinationError
+from easi3r.errors import (
+    CheckpointError,
+    DeviceFaultError,
+    OutOfMemoryError,
+    UnwritableDestinationError,
+)
 from easi3r.run.engine import EngineFactory
 from easi3r.run.run import Run
 from easi3r.run.worker import annotate_batch
@@ -30,6 +35,7 @@ from tests.engines import (
     INFERENCE_LOG,
     TROUBLED_CLIPS,
     WEIGHTS_SHA256,
+    DeviceFaultEngine,
     NullEngine,
     OutOfMemoryEngine,
     TransientErrorEngine,
@@ -153,6 +159,19 @@ def test_a_transient_error_of_the_engine_is_tried_again(
     monkeypatch.setenv(TROUBLED_CLIPS, specs[2].clip_id)
     reports = annotate_batch(specs, run(dataset, SETTINGS, TransientErrorEngine))
     assert {report.outcome for report in reports} == {Outcome.COMMITTED}
+
+
+def test_a_fault_of_the_device_ends_the_batch_and_blames_no_clip(
+    dataset: str, specs: tuple[ClipSpec, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(TROUBLED_CLIPS, specs[2].clip_id)
+    with pytest.raises(DeviceFaultError, match="cuda:0: the device failed"):
+        annotate_batch(specs, run(dataset, SETTINGS, DeviceFaultEngine))
+    left = easi3r.open_dataset(dataset)
+    assert set(left) <= {spec.clip_id for spec in specs[:2]}
+    assert not left.quarantined
+    again = annotate_batch(specs, run(dataset, SETTINGS, NullEngine))
+    assert {report.outcome for report in again} <= {Outcome.COMMITTED, Outcome.SKIPPED}
 
 
 @pytest.fixture

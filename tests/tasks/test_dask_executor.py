@@ -7,11 +7,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from distributed import Client
 
-from easi3r.errors import ClusterLostError, EmptyFileError, WorkerLostError
+from easi3r.errors import ClusterLostError, DeviceFaultError, EmptyFileError, WorkerLostError
 from tasks.cluster import ALLOWED_FAILURES, local_cluster
 from tasks.dask_executor import IN_FLIGHT_PER_WORKER, DaskExecutor
 from tests.servers import free_port
@@ -29,6 +30,20 @@ def kill_if_negative(number: int) -> int:
     if number < 0:
         os.kill(os.getpid(), signal.SIGKILL)
     return number
+
+
+def fail_while_there(fault: str) -> int:
+    """A fault of the device the first time, and the process that had it noted beside the file."""
+    path = Path(fault)
+    if path.exists():
+        path.unlink()
+        path.with_suffix(".pid").write_text(str(os.getpid()))
+        raise DeviceFaultError("cuda:0", "the device failed (ECC)", "Replace it")
+    return 0
+
+
+def process_id(_: None) -> int:
+    return os.getpid()
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +99,17 @@ def test_a_worker_that_keeps_dying_is_told_apart(client: Client, executor: DaskE
     assert isinstance(lost, WorkerLostError)
     assert f"{ALLOWED_FAILURES + 1} different workers" in str(lost)
     assert list(executor.map(kill_if_negative, [1])) == [(1, 1)]
+
+
+def test_a_fault_of_the_device_ends_the_worker_and_another_one_goes_on(
+    executor: DaskExecutor, tmp_path: Path
+) -> None:
+    fault = tmp_path / "fault"
+    fault.touch()
+    assert list(executor.map(fail_while_there, [str(fault)])) == [(str(fault), 0)]
+    died = int(fault.with_suffix(".pid").read_text())
+    ((_, alive),) = executor.map(process_id, [None])
+    assert alive != died
 
 
 def test_no_item_is_lost_beside_one_that_kills_its_worker(executor: DaskExecutor) -> None:
