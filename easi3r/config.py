@@ -199,7 +199,8 @@ class ExecutionSettings(_Frozen):
     and all that a clip takes, not the interpreter and its libraries.
     `attempts` bounds how often reading a video and computing a clip are tried where errors may
     pass. A destination that does not answer, refuses for now or is full is waited for:
-    `storage_patience_seconds` after it last answered.
+    `storage_patience_seconds` after it last answered. So many clips in a row as
+    `stop_after_unexpected` that fail in ways nobody foresaw stop the run, unquarantined.
     """
 
     device: str = "auto"
@@ -208,6 +209,7 @@ class ExecutionSettings(_Frozen):
     clips_per_batch: Annotated[int, Field(ge=1)] = 8
     attempts: Annotated[int, Field(ge=1)] = 3
     storage_patience_seconds: Annotated[float, Field(ge=0)] = 600.0
+    stop_after_unexpected: Annotated[int, Field(ge=1)] = 20
 
 
 class Settings(_Frozen):

@@ -148,6 +148,12 @@ class DisconnectedGraphError(PermanentError):
     reason = "disconnected_graph"
 
 
+class RepeatedErrorsError(PermanentError):
+    """So many clips in a row failed in a way nobody foresaw that the run is at fault."""
+
+    reason = "repeated_errors"
+
+
 class StoreError(PermanentError):
     """Base of what is wrong with a dataset on disk or object storage."""
 

@@ -5,7 +5,7 @@ twice. Retries of single clips are inside `easi3r`; the retries here are for the
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 from prefect import task
@@ -47,14 +47,14 @@ def prefect_steps(clips_per_partition: int) -> RunSteps:
         batches: Iterator[Batch],
         run: Run,
         executor: Executor,
-        on_report: Callable[[ClipReport], None],
+        on_reports: Callable[[Iterable[ClipReport]], None],
     ) -> Batch:
         size = max(1, clips_per_partition // run.settings.execution.clips_per_batch)
         running: deque[PrefectFuture[Batch]] = deque()
         suspects: list[Batch] = []
         while partition := tuple(islice(batches, size)):
             # quote: Prefect would look through every frame number of every clip for futures.
-            future = annotate_partition.submit(quote(partition), run, executor, on_report)
+            future = annotate_partition.submit(quote(partition), run, executor, on_reports)
             running.append(future)
             if len(running) == PARTITIONS_AT_ONCE:
                 suspects.append(running.popleft().result())
@@ -69,7 +69,7 @@ def annotate_partition(
     batches: tuple[Batch, ...],
     run: Run,
     executor: Executor,
-    on_report: Callable[[ClipReport], None],
+    on_reports: Callable[[Iterable[ClipReport]], None],
 ) -> Batch:
     """Supervise the clips of one partition; returns those whose worker died though alone."""
-    return supervisor.annotate_batches(batches, run, executor, on_report)
+    return supervisor.annotate_batches(batches, run, executor, on_reports)

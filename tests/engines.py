@@ -128,6 +128,14 @@ class DeviceFaultEngine(NullEngine):
         return super().annotate(spec, frames, settings)
 
 
+class UnforeseenErrorEngine(NullEngine):
+    """Fails at every clip in a way that no error of easi3r describes."""
+
+    def annotate(self, spec: ClipSpec, frames: Frames, settings: Settings) -> ClipAnnotation:
+        """Raises RuntimeError."""
+        raise RuntimeError("the driver is older than this torch")
+
+
 class PermanentErrorEngine(NullEngine):
     """Fails for good at the clips of TROUBLED_CLIPS."""
 

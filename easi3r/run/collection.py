@@ -5,7 +5,7 @@ they are, the flow as Prefect tasks (`RunSteps`). It runs over any `Executor`: t
 under `tasks/`. Only specs and reports cross an executor; data goes through the store.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import ParamSpec, Protocol, TypeVar, runtime_checkable
@@ -24,6 +24,7 @@ from easi3r.run.pending import (
 from easi3r.run.run import Run
 from easi3r.run.run_record import RunRecord
 from easi3r.run.supervisor import annotate_alone, annotate_batches
+from easi3r.run.unexpected import UnexpectedErrors
 from easi3r.store import prepare_dataset, update_index
 from easi3r.types import ClipReport
 from easi3r.video import scan_source
@@ -57,7 +58,7 @@ class RunSteps:
     repeatable: Wrapper = as_it_is
     once: Wrapper = as_it_is
     annotate_batches: Callable[
-        [Iterator[Batch], Run, Executor, Callable[[ClipReport], None]], Batch
+        [Iterator[Batch], Run, Executor, Callable[[Iterable[ClipReport]], None]], Batch
     ] = annotate_batches
 
 
@@ -91,6 +92,8 @@ def annotate_collection(
         SourceError, UnreadableURLError: the source cannot be listed.
         CheckpointError, SettingsError, UnwritableDestinationError: nothing could be run.
         ClusterLostError: the cluster went away.
+        DeviceFaultError: the device of this process failed.
+        RepeatedErrorsError: too many clips in a row failed in ways nobody foresaw.
     """
     executor, watcher = executor or InProcess(), watcher or Watcher()
     run = steps.repeatable(prepare)(run, executor)
@@ -101,9 +104,10 @@ def annotate_collection(
         backlog = Backlog.read(plan, run)
         clear_quarantine_of_committed(backlog)
         batches = begin(ledger, backlog)
-        suspects = steps.annotate_batches(batches, run, executor, ledger.add)
+        on_reports = UnexpectedErrors(run, ledger.add).add
+        suspects = steps.annotate_batches(batches, run, executor, on_reports)
         if suspects:
-            steps.once(annotate_alone)(suspects, run, executor, ledger.add)
+            steps.once(annotate_alone)(suspects, run, executor, on_reports)
         steps.repeatable(update_index)(run.destination)
         return ledger.finish()
 

@@ -18,13 +18,13 @@ def annotate_batches(
     batches: Iterable[Batch],
     run: Run,
     executor: Executor,
-    on_report: Callable[[ClipReport], None],
+    on_reports: Callable[[Iterable[ClipReport]], None],
 ) -> Batch:
     """Annotate and commit batches over an executor, those that lose their worker in halves.
 
     Args:
         run: with the weights' hash pinned.
-        on_report: callback after each clip.
+        on_reports: callback after each batch.
 
     Returns:
         The clips whose worker died though they were a batch of their own; `annotate_alone` them
@@ -33,6 +33,7 @@ def annotate_batches(
     Raises:
         CheckpointError, NotADatasetError, SettingsError, UnwritableDestinationError: see
             `annotate_batch`.
+        DeviceFaultError: the device of this process failed; a worker's only ends the worker.
         ClusterLostError: the cluster went away.
     """
     suspects: list[ClipSpec] = []
@@ -43,8 +44,7 @@ def annotate_batches(
             if isinstance(answer, WorkerLostError):
                 lost.append(batch)
             else:
-                for report in answer:
-                    on_report(report)
+                on_reports(answer)
         suspects += [spec for batch in lost if len(batch) == 1 for spec in batch]
         waiting = [half for batch in lost if len(batch) > 1 for half in _halves(batch)]
         if not waiting:
@@ -55,7 +55,7 @@ def annotate_alone(
     suspects: Iterable[ClipSpec],
     run: Run,
     executor: Executor,
-    on_report: Callable[[ClipReport], None],
+    on_reports: Callable[[Iterable[ClipReport]], None],
 ) -> None:
     """Annotate clips one after the other, nothing beside them; one that kills still is quarantined.
 
@@ -66,10 +66,9 @@ def annotate_alone(
     for spec in suspects:
         for _, answer in executor.map(partial(annotate_batch, run=run), [(spec,)]):
             if isinstance(answer, WorkerLostError):
-                on_report(quarantine_clip(spec, run, answer.about(spec.clip_id)))
+                on_reports((quarantine_clip(spec, run, answer.about(spec.clip_id)),))
             else:
-                for report in answer:
-                    on_report(report)
+                on_reports(answer)
 
 
 def _halves(batch: Batch) -> tuple[Batch, Batch]:

@@ -14,6 +14,7 @@ from easi3r.store.garbage import Collected, collect_garbage
 from easi3r.store.index import IndexUpdate, has_index, rebuild_index, update_index
 from easi3r.store.pruning import made_by, newest, prune, superseded
 from easi3r.store.quarantine_records import (
+    UNEXPECTED,
     QuarantineRecord,
     clear_quarantine,
     quarantine,
@@ -47,6 +48,7 @@ from easi3r.store.write import (
 
 __all__ = [
     "SCHEMA_VERSION",
+    "UNEXPECTED",
     "VARIABLES",
     "AuditReport",
     "ClipWindows",

@@ -15,6 +15,9 @@ from easi3r.store.files import Files, files_at
 from easi3r.store.schema import QUARANTINE, quarantine_path
 
 _LOGGER = logging.getLogger(__name__)
+UNEXPECTED = "unexpected"
+"""The reason of an error that is none of ours."""
+
 _PACKAGES = ("easi3r", "numpy", "torch", "av", "zarr", "fsspec", "s3fs")
 _JSON = re.compile(r"[A-Za-z0-9._-]+\.json")
 
@@ -26,7 +29,7 @@ class QuarantineRecord(BaseModel):
         id: the `result_name` of the result there is none of, or `quarantine_id_of_video`; the
             clip id alone in records of older versions.
         video_fingerprint: None where the video could not be read.
-        reason: the stable word of the error (`Easi3RError.reason`), or `unexpected`.
+        reason: the stable word of the error (`Easi3RError.reason`), or `UNEXPECTED`.
         remedy: what the reader can do about it.
         environment: versions, host and device of the last failure.
         count: how often it was recorded, between `first_time` and `last_time`.
@@ -63,7 +66,7 @@ def quarantine_record(
 ) -> QuarantineRecord:
     """The record of a failure that just happened, on `device` where the caller knows it."""
     now = datetime.now(UTC)
-    reason, remedy = "unexpected", "Report it with this record: easi3r did not foresee it"
+    reason, remedy = UNEXPECTED, "Report it with this record: easi3r did not foresee it"
     if isinstance(error, Easi3RError):
         reason, remedy = error.reason, error.remedy
     return QuarantineRecord(

@@ -17,6 +17,7 @@ from easi3r.config import Settings
 from easi3r.errors import (
     CheckpointError,
     EmptyFileError,
+    RepeatedErrorsError,
     StorageUnavailableError,
     UnreadableURLError,
 )
@@ -30,7 +31,7 @@ from flows.audit import audit
 from flows.plan import plan
 from tasks.annotate import repeatable
 from tasks.cluster import Cluster, LocalDask, ThisProcess
-from tests.engines import NullEngine, null_settings
+from tests.engines import NullEngine, UnforeseenErrorEngine, null_settings
 from tests.scenes import write_scenes
 
 SETTINGS = Settings.parse({"video": {"long_side_px": 96}, "alignment": {"max_steps": 10}})
@@ -97,6 +98,21 @@ def test_another_engine_runs_through_the_same_composition(tmp_path: Path) -> Non
     damaged: State[AuditReport] = audit(dataset, return_state=True)
     assert damaged.is_failed()
     assert "depth" in newest_artifacts(2)["audit-findings"]
+
+
+@flow(task_runner=PARTITION_THREADS)
+def annotate_with_unforeseen_errors(source: str, destination: str) -> RunRecord:
+    settings = null_settings(execution={"clips_per_batch": 2, "stop_after_unexpected": 3})
+    run = Run.of(source, destination, settings, UnforeseenErrorEngine)
+    return run_collection(run, ThisProcess(), clips_per_partition=4)
+
+
+def test_a_flow_in_which_every_clip_fails_unforeseen_is_stopped(tmp_path: Path) -> None:
+    write_scenes(tmp_path / "videos", count=1, frames=36)
+    dataset = str(tmp_path / "out.zarr")
+    with pytest.raises(RepeatedErrorsError, match="the driver is older"):
+        annotate_with_unforeseen_errors(str(tmp_path / "videos"), dataset)
+    assert easi3r.open_dataset(dataset).quarantined == ()
 
 
 def newest_artifacts(count: int) -> dict[str, str]:

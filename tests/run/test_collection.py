@@ -9,7 +9,7 @@ import pytest
 
 import easi3r
 from easi3r.config import Settings
-from easi3r.errors import UnreadableURLError
+from easi3r.errors import DeviceFaultError, RepeatedErrorsError, UnreadableURLError
 from easi3r.run.collection import Watcher, annotate_collection
 from easi3r.run.ledger import Ledger
 from easi3r.run.run import Run
@@ -19,8 +19,10 @@ from easi3r.types import ClipReport, Outcome
 from tests.engines import (
     TROUBLED_CLIPS,
     DecodingEngine,
+    DeviceFaultEngine,
     NullEngine,
     PermanentErrorEngine,
+    UnforeseenErrorEngine,
     null_settings,
 )
 from tests.scenes import write_scenes
@@ -161,6 +163,44 @@ def test_a_video_that_changes_after_planning_is_quarantined(tmp_path: Path) -> N
     record = annotate_collection(Run.of(*run, DecodingEngine), watcher=Vandal())
     assert counts(record) == (0, 0, 1, 0)
     assert record.reasons == {"changed_video": 1}
+
+
+def test_a_fault_of_the_device_stops_a_run_in_this_process_and_blames_no_clip(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_scenes(tmp_path / "videos", count=1, frames=12)
+    whole, dataset = str(tmp_path / "whole.zarr"), str(tmp_path / "out.zarr")
+    videos = str(tmp_path / "videos")
+    annotate_collection(Run.of(videos, whole, SETTINGS, NullEngine))
+    clips = list(easi3r.open_dataset(whole))
+    assert len(clips) == 4
+    monkeypatch.setenv(TROUBLED_CLIPS, clips[2])
+    with pytest.raises(DeviceFaultError, match=r"cuda:0: the device failed .* Replace it"):
+        annotate_collection(Run.of(videos, dataset, SETTINGS, DeviceFaultEngine))
+    assert easi3r.open_dataset(dataset).quarantined == ()
+    (path,) = Path(dataset, "runs").iterdir()
+    record = RunRecord.model_validate_json(path.read_text())
+    assert (record.finished, record.reasons) == (None, {})
+    again = annotate_collection(Run.of(videos, dataset, SETTINGS, NullEngine))
+    assert again.succeeded
+    assert again.clips[Outcome.COMMITTED] + again.clips[Outcome.SKIPPED] == 4
+
+
+def test_a_run_in_which_every_clip_fails_unforeseen_is_stopped_and_quarantines_none(
+    tmp_path: Path,
+) -> None:
+    write_scenes(tmp_path / "videos", count=1, frames=24)
+    videos, dataset = str(tmp_path / "videos"), str(tmp_path / "out.zarr")
+    settings = null_settings(
+        execution={"device": "cpu", "clips_per_batch": 4, "stop_after_unexpected": 3}
+    )
+    with pytest.raises(RepeatedErrorsError, match=r"4 clips in a row .* the driver is older"):
+        annotate_collection(Run.of(videos, dataset, settings, UnforeseenErrorEngine))
+    assert easi3r.open_dataset(dataset).quarantined == ()
+    (path,) = Path(dataset, "runs").iterdir()
+    assert RunRecord.model_validate_json(path.read_text()).reasons == {"unexpected": 4}
+    again = annotate_collection(Run.of(videos, dataset, settings, NullEngine))
+    assert counts(again) == (8, 0, 0, 0)
 
 
 def test_a_mistyped_source_leaves_no_dataset_behind(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_the_clip_that_kills_workers_is_found_and_quarantined(tmp_path: Path, cl
     poison = clips[5]
     executor = Losing(poison.clip_id)
     reports: list[ClipReport] = []
-    run = (Run("videos", dataset, SETTINGS, NullEngine), executor, reports.append)
+    run = (Run("videos", dataset, SETTINGS, NullEngine), executor, reports.extend)
     suspects = annotate_batches([clips], *run)
     assert suspects == (poison,)
     assert executor.batches == [8, 4, 4, 2, 2, 1, 1]
@@ -80,7 +80,7 @@ def test_who_was_only_beside_poison_is_annotated(tmp_path: Path, clips: Batch) -
     prepare_dataset(dataset, "{}")
     executor = Losing(clips[0].clip_id)
     reports: list[ClipReport] = []
-    run = (Run("videos", dataset, SETTINGS, NullEngine), executor, reports.append)
+    run = (Run("videos", dataset, SETTINGS, NullEngine), executor, reports.extend)
     suspects = annotate_batches([clips[:1]], *run)
     executor.poison.clear()  # it was another clip that killed the worker
     annotate_alone(suspects, *run)
@@ -103,7 +103,10 @@ def test_every_clip_is_either_run_or_suspected(clips: Batch, size: int, poison: 
     executor = Answering(*(clips[place].clip_id for place in poison))
     batches = [clips[start : start + size] for start in range(0, len(clips), size)]
     suspects = annotate_batches(
-        batches, Run("", "", SETTINGS), executor, lambda report: seen.append(report.subject)
+        batches,
+        Run("", "", SETTINGS),
+        executor,
+        lambda reports: seen.extend(report.subject for report in reports),
     )
     assert {spec.clip_id for spec in suspects} == executor.poison
     assert sorted(seen + [spec.clip_id for spec in suspects]) == sorted(c.clip_id for c in clips)

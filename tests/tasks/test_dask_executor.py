@@ -13,6 +13,7 @@ import pytest
 from distributed import Client
 
 from easi3r.errors import ClusterLostError, DeviceFaultError, EmptyFileError, WorkerLostError
+from easi3r.executor import map_suspects_alone
 from tasks.cluster import ALLOWED_FAILURES, local_cluster
 from tasks.dask_executor import IN_FLIGHT_PER_WORKER, DaskExecutor
 from tests.servers import free_port
@@ -106,7 +107,8 @@ def test_a_fault_of_the_device_ends_the_worker_and_another_one_goes_on(
 ) -> None:
     fault = tmp_path / "fault"
     fault.touch()
-    assert list(executor.map(fail_while_there, [str(fault)])) == [(str(fault), 0)]
+    answers = map_suspects_alone(executor, fail_while_there, [str(fault)])
+    assert list(answers) == [(str(fault), 0)]
     died = int(fault.with_suffix(".pid").read_text())
     ((_, alive),) = executor.map(process_id, [None])
     assert alive != died
