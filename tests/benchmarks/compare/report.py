@@ -13,7 +13,7 @@ from tests.benchmarks.compare.statistics import Comparison, Missing, Multiple, S
 def comparisons_table(title: str, base: str, comparisons: Sequence[Comparison]) -> Table:
     """Minimum and median of both sides and the ratios, a row each figure."""
     table = Table(title=title)
-    table.add_column("benchmark")
+    table.add_column("benchmark", no_wrap=True)
     table.add_column("figure")
     for column in ("ours, minimum", "median", f"{base}, minimum", "median"):
         table.add_column(column, justify="right")
