@@ -199,8 +199,8 @@ class ExecutionSettings(_Frozen):
     and all that a clip takes, not the interpreter and its libraries.
     `attempts` bounds how often reading a video and computing a clip are tried where errors may
     pass. A destination that does not answer, refuses for now or is full is waited for:
-    `storage_patience_seconds` after it last answered. So many clips in a row as
-    `stop_after_unexpected` that fail in ways nobody foresaw stop the run, unquarantined.
+    `storage_patience_seconds` after it last answered. `stop_after_unexpected` clips in a row that
+    fail unforeseen, or lose their worker even alone, stop the run and are not quarantined.
     """
 
     device: str = "auto"

@@ -1,21 +1,25 @@
-"""A run in which clip after clip fails with an error nobody foresaw: stopped, not quarantined."""
+"""A run in which clip after clip fails for no reason of its own: stopped, not quarantined."""
 
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from easi3r.errors import RepeatedErrorsError, StoreError, TransientError
+from easi3r.errors import RepeatedErrorsError, StoreError, TransientError, WorkerLostError
 from easi3r.run.run import Run
 from easi3r.store import UNEXPECTED, clear_quarantine, result_name
 from easi3r.types import ClipReport, Outcome
 
 
+BLAMELESS = frozenset({UNEXPECTED, WorkerLostError.reason})
+"""Reasons that, clip after clip, tell of the machine or of this code, not of the clips."""
+
+
 @dataclass
 class UnexpectedErrors:
-    """Counts clips in a row that were quarantined as `unexpected`; several threads may share one.
+    """Counts clips in a row that were quarantined for no reason of their own.
 
-    What every clip meets (a driver, an installation, a fault of this code) says nothing about any
-    of them.
+    What every clip meets (a driver, an installation, a fault of this code, a GPU that ends every
+    worker) says nothing about any of them. Several threads may share one.
 
     Attributes:
         run: with the weights' hash pinned.
@@ -34,12 +38,12 @@ class UnexpectedErrors:
 
         Raises:
             RepeatedErrorsError: `execution.stop_after_unexpected` clips in a row, or more, were
-                quarantined as `unexpected`; their quarantine records are deleted.
+                quarantined with a reason of `BLAMELESS`; their quarantine records are deleted.
         """
         for report in reports:
             self.on_report(report)
             with self._lock:
-                if report.outcome is Outcome.QUARANTINED and report.reason == UNEXPECTED:
+                if report.outcome is Outcome.QUARANTINED and report.reason in BLAMELESS:
                     self._in_a_row.append(report)
                 elif not self._is_over:  # once it is, each thread ends at its next reports
                     self._in_a_row.clear()
@@ -56,8 +60,8 @@ class UnexpectedErrors:
         count, last, destination = len(self._in_a_row), self._in_a_row[-1], self.run.destination
         error = RepeatedErrorsError(
             destination,
-            f"{count} clips in a row failed with errors that easi3r did not foresee, "
-            f"the last one, {last.subject}, with: {last.message}",
+            f"{count} clips in a row failed unforeseen or lost their worker, the last one, "
+            f"{last.subject}, with: {last.message}",
             "Mend what they have in common and run again, which tries them again: they are not "
             "quarantined (execution.stop_after_unexpected says how many stop a run)",
         )

@@ -1,6 +1,7 @@
 """Clips in a row that fail unforeseen: counted over threads, stopped, taken back."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,15 @@ def test_so_many_in_a_row_stop_the_run_and_are_not_quarantined(run: Run) -> None
     assert len(seen) == 6
     (left,) = quarantined_ids(run.destination)
     assert left.startswith(before.subject)
+
+
+def test_workers_lost_in_a_row_count_as_well(run: Run) -> None:
+    """A GPU that ends every worker, even alone with a clip, is no fault of the clips."""
+    errors = UnexpectedErrors(run, lambda _: None)
+    lost = [replace(failed(run, number), reason="worker_lost") for number in range(LIMIT)]
+    with pytest.raises(RepeatedErrorsError, match="lost their worker"):
+        errors.add(lost)
+    assert quarantined_ids(run.destination) == frozenset()
 
 
 @pytest.mark.parametrize(
