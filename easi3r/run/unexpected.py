@@ -9,7 +9,6 @@ from easi3r.run.run import Run
 from easi3r.store import UNEXPECTED, clear_quarantine, result_name
 from easi3r.types import ClipReport, Outcome
 
-
 BLAMELESS = frozenset({UNEXPECTED, WorkerLostError.reason})
 """Reasons that, clip after clip, tell of the machine or of this code, not of the clips."""
 
