@@ -293,6 +293,9 @@ def files_at(url: str) -> Files:
     Raises:
         UnreadableURLError: no driver knows the URL.
     """
+    if "://" not in url:  # a path, which may hold "::": fsspec would take it for chained URLs
+        local = LocalFileSystem()
+        return LocalFiles(url, local, str(local._strip_protocol(url)))
     try:
         fs, root = url_to_fs(url, use_listings_cache=False)
     except (ValueError, ImportError) as error:

@@ -209,3 +209,16 @@ def test_a_mistyped_source_leaves_no_dataset_behind(tmp_path: Path) -> None:
             Run.of(str(tmp_path / "typo"), str(tmp_path / "out.zarr"), SETTINGS, NullEngine)
         )
     assert not (tmp_path / "out.zarr").exists()
+
+
+def test_local_paths_may_hold_two_colons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """fsspec would take them for chained URLs."""
+    (scene,) = write_scenes(tmp_path, count=1, frames=3)
+    scene.rename(tmp_path / "cam::0.mp4")
+    monkeypatch.chdir(tmp_path)
+    record = annotate_collection(Run.of("cam::0.mp4", "set::a.zarr", SETTINGS, DecodingEngine))
+    assert counts(record) == (1, 0, 0, 0)
+    dataset = easi3r.open_dataset(str(tmp_path / "set::a.zarr"))
+    (clip_id,) = dataset
+    assert dataset[clip_id].depth.load().shape[0] == 3
+    assert len(easi3r.query("set::a.zarr", "newest")) == 1
