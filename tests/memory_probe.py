@@ -7,6 +7,7 @@ interpreter and its libraries. Prints one JSON object.
 import argparse
 import time
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 
 import cv2
@@ -34,6 +35,17 @@ SMALL = ModelConfig(
     head="dpt",
     long_side_px=512,
 )
+
+
+LIBRARIES = (
+    "roma",
+    "scipy.ndimage",
+    "scipy.special",
+    "skimage.filters",
+    "skimage.segmentation",
+    "sklearn.cluster",
+)
+"""Imported by a clip's first calls; a projection is of a clip alone."""
 
 
 class ProcessorClock(StageClock):
@@ -76,6 +88,8 @@ def network(name: str) -> DUSt3R:
 def measure(name: str, frames: Frames, settings: Settings, clips: int = 1) -> Probe:
     """Annotate some frames, as so many clips; this process must have annotated none before."""
     device = select_device(settings.execution.device)
+    for library in LIBRARIES:
+        import_module(library)
     before = 0 if device.type == "cuda" else _status_bytes("VmRSS")
     model = network(name).to(device)
     clock = ProcessorClock(device)
