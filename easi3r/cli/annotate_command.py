@@ -1,7 +1,7 @@
 """`easi3r annotate`: a collection into a dataset, from this process."""
 
 import signal
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -43,7 +43,7 @@ def annotate(
     with (
         served(metrics_port) if metrics_port else nullcontext(),
         logged_to(clip_log) if clip_log else nullcontext(),
-        RunProgress(console) as watcher,
+        closing(RunProgress(console)) as watcher,
         on_first_interrupt(watcher.interrupted),
     ):
         try:

@@ -1,5 +1,6 @@
 """`easi3r plan`: what a run would do, and what it would take."""
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -47,7 +48,7 @@ def plan(
 
     executor = InProcess()
     run = prepare(Run.of(source, destination, options.parsed()), executor)
-    with PlanProgress(error_console()) as watcher:
+    with closing(PlanProgress(error_console())) as watcher:
         made = plan_run(run, executor, watcher)
     backlog = Backlog.read(made, run)
     state, outdated = backlog.state(), backlog.outdated()

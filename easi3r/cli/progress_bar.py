@@ -1,7 +1,6 @@
 """Progress in a terminal: a live bar with rate and ETA, or lines where the output is a file."""
 
 from collections.abc import Iterable, Iterator
-from types import TracebackType
 from typing import TypeVar
 
 from rich import progress
@@ -61,32 +60,21 @@ class LiveBar:
 
 
 class PlanProgress(PlanWatcher):
-    """Shows how far planning is; a context, which takes its bar away at the end."""
+    """Shows how far planning is, from the listing until it is closed."""
 
     def __init__(self, console: Console) -> None:
         self._bar = LiveBar(console, "planning")
         self._total = self._videos = self._clips = 0
         self._pace = Pace("videos")
 
-    def __enter__(self) -> "PlanProgress":
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
-
-    def stop(self) -> None:
+    def close(self) -> None:
         """Take the bar away."""
         self._bar.stop()
 
     def listed(self, videos: int) -> None:
         """See `PlanWatcher`."""
         self._total = videos
+        self._bar.start()
         self._pace = Pace("videos")
         self._bar.update(0, videos, str(self), None)
 
@@ -103,24 +91,16 @@ class PlanProgress(PlanWatcher):
 
 
 class RunProgress(Watcher):
-    """Shows how far a run is, planning first; one line per clip where the console is a file."""
+    """Shows how far a run is, planning first, until it is closed; a line per clip in a file."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._planning = PlanProgress(console)
         self._bar = LiveBar(console, "annotating")
 
-    def __enter__(self) -> "RunProgress":
-        self._planning.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._planning.stop()
+    def close(self) -> None:
+        """Take the bars away."""
+        self._planning.close()
         self._bar.stop()
 
     def interrupted(self) -> None:
@@ -137,7 +117,7 @@ class RunProgress(Watcher):
 
     def planned(self, plan: Plan) -> None:
         """See `Watcher`."""
-        self._planning.stop()
+        self._planning.close()
         self._bar.start()
         counts = plan.counts
         if counts.ignored:
