@@ -29,8 +29,16 @@ def other_commit(revision: str) -> Side:
     if not (folder / ".git").exists():
         _run("git", "worktree", "prune")  # `make clean` deletes worktrees behind git's back
         _run("git", "worktree", "add", "--detach", str(folder), short)
+    _link_shared_videos()
     _run("make", "--directory", str(folder), "setup", f"PYTHON={sys.executable}")
     return Side(short, folder / ".venv" / "bin" / "python", folder)
+
+
+def _link_shared_videos() -> None:
+    """Real videos stand beside a checkout; without them the other commit would skip those tests."""
+    videos, link = REPOSITORY.parent / "shared", FOLDER / "shared"
+    if videos.is_dir() and not link.exists():
+        link.symlink_to(videos)
 
 
 def _output(*command: str) -> str:
