@@ -24,6 +24,7 @@ from threadpoolctl import threadpool_limits
 
 from easi3r.config import Settings
 from easi3r.run.engine import Engine, load_engine
+from easi3r.run.run import Run
 from easi3r.run.run_record import RunRecord
 from easi3r.types import ClipSpec, Outcome
 from easi3r.video import plan_clips, probe
@@ -55,7 +56,7 @@ class Passage:
 @flow(task_runner=PARTITION_THREADS)
 def annotate(source: str, destination: str, settings: Settings) -> RunRecord:
     """The composition that is timed."""
-    return run_collection(source, destination, settings, LocalDask(workers=1), 500)
+    return run_collection(Run.of(source, destination, settings), LocalDask(workers=1), 500)
 
 
 @flow

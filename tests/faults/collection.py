@@ -58,6 +58,11 @@ class Run:
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def collection(self) -> CollectionRun:
+        """As the command line and the flow take it."""
+        return CollectionRun.of(self.source, self.destination, self.settings, self.engine)
+
+    @property
     def inference_log(self) -> Path:
         return self.folder / "inferences"
 
@@ -165,7 +170,6 @@ def speak_into(path: Path) -> None:
 
 def annotate_here(run: Run, executor: Executor | None = None) -> None:
     """Annotate the collection in this process or on an executor, with the run's engine."""
-    collection = CollectionRun.of(run.source, run.destination, run.settings, run.engine)
-    record = annotate_collection(collection, executor)
+    record = annotate_collection(run.collection, executor)
     if record.clips[Outcome.FAILED]:
         raise SystemExit(f"failed for now: {record.troubles}")

@@ -71,8 +71,7 @@ def annotate_as_flow(run: Run) -> None:
 
     @flow(name="faults", task_runner=PARTITION_THREADS)
     def annotate() -> None:
-        cluster = LocalDask(workers=1)
-        run_collection(run.source, run.destination, run.settings, cluster, 500, load=run.engine)
+        run_collection(run.collection, LocalDask(workers=1), 500)
 
     annotate()
 

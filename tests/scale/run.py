@@ -96,6 +96,7 @@ def run_flow(source: str, destination: str, environment: dict[str, str], workers
     os.environ.update(environment)
     from prefect import flow  # reads the environment when it is imported
 
+    from easi3r.run.run import Run
     from flows.annotate import PARTITION_THREADS, run_collection
     from tasks.cluster import LocalDask
 
@@ -103,7 +104,7 @@ def run_flow(source: str, destination: str, environment: dict[str, str], workers
     def scale() -> None:
         settings = null_settings(execution={"device": "cpu", "clips_per_batch": 50})
         cluster = LocalDask(workers=workers)
-        run_collection(source, destination, settings, cluster, 2500, load=NullEngine)
+        run_collection(Run.of(source, destination, settings, NullEngine), cluster, 2500)
 
     scale()
 
