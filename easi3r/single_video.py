@@ -21,7 +21,8 @@ from easi3r.errors import SettingsError
 from easi3r.geometry import world_point_map
 from easi3r.model import LoadedModel, load_checkpoint
 from easi3r.pipeline import annotate_decoded, decode_clip, select_device
-from easi3r.run.run import absolute_location
+from easi3r.run.engine import warm_engine
+from easi3r.run.run import Run, absolute_location
 from easi3r.store import prepare_dataset, update_index, write_clip
 from easi3r.store.schema import UNIT_OF_LENGTH, VARIABLES, Variable
 from easi3r.types import ClipAnnotation, ClipSpec, Frames, Video
@@ -190,13 +191,11 @@ def annotate(
     settings = settings or Settings()
     source = _opened(video, pts_seconds, settings)
     if model is None:
-        chosen = settings.model
-        model = load_checkpoint(chosen.weights, chosen.sha256)
-        model = model.on(select_device(settings.execution.device), chosen.precision)
+        chosen, device = settings.model, settings.execution.device
+        model = warm_engine(chosen.weights, chosen.sha256, device, chosen.precision).model
     if destination is not None:
-        pinned = settings.model.model_copy(update={"sha256": model.sha256})
-        described = settings.model_copy(update={"model": pinned})
-        prepare_dataset(destination, described.model_dump_json())
+        run = Run(source.video.url, destination, settings).with_weights(model.sha256)
+        prepare_dataset(destination, run.settings.model_dump_json())
     specs = plan_clips(source.video, settings.sampling, settings.video, settings.shots)
     clips = []
     for done, spec in enumerate(specs, start=1):

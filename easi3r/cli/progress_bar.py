@@ -28,7 +28,6 @@ class LiveBar:
 
     def __init__(self, console: Console, description: str) -> None:
         self._console = console
-        self._description = description
         self._bars = progress.Progress(
             progress.TextColumn("{task.description}"),
             progress.BarColumn(),
@@ -143,12 +142,12 @@ class RunProgress(Watcher):
         self._bar.update(ledger.progress.done, ledger.progress.total, status, status)
 
 
-def with_lines(results: Iterable[Result], total: int, things: str = "clips") -> Iterator[Result]:
+def with_lines(results: Iterable[Result], total: int) -> Iterator[Result]:
     """The same results; prints after each how many there are, how fast, and the ETA.
 
     A result with a `name` is named in its line.
     """
-    pace = Pace(things)
+    pace = Pace("clips")
     for done, result in enumerate(results, start=1):
         print_line(f"{pace.after(done, total)}  {getattr(result, 'name', '')}".rstrip())
         yield result
