@@ -67,6 +67,25 @@ class Video:
 
 
 @dataclass(frozen=True)
+class KnownInputs:
+    """Where a user's own cameras and motion masks of one video lie. None: there are none.
+
+    Attributes:
+        intrinsics, poses: a file or folder of a format that `easi3r.known` reads, on any fsspec
+            URL.
+        metric: `poses` are in metres.
+        motion_masks: a folder of masks, one an image.
+        digest: SHA-256, hex, of what they say about the video; set once they are read.
+    """
+
+    intrinsics: str | None = None
+    poses: str | None = None
+    metric: bool = False
+    motion_masks: str | None = None
+    digest: str | None = None
+
+
+@dataclass(frozen=True)
 class ClipSpec:
     """What to annotate: which frames of which video. Small enough to travel in a task graph.
 

@@ -18,6 +18,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
         "types tensors config executor retries",
         "geometry",
         "video model attention motion masks alignment quality store synthetic",
+        "known",
         "method cost plan",
         "pipeline",
         "stitch",
