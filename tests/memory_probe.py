@@ -7,7 +7,6 @@ interpreter and its libraries. Prints one JSON object.
 import argparse
 import time
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
 
 import cv2
@@ -18,7 +17,7 @@ from pydantic import TypeAdapter
 from easi3r.config import Settings, WeightDefaults
 from easi3r.cost.memory import ClipMemory, needs_flow
 from easi3r.cost.operations import ClipWork
-from easi3r.evaluation.speed import random_network
+from easi3r.evaluation.speed import import_clip_libraries, random_network
 from easi3r.method.steps import StageClock
 from easi3r.model import DUSt3R, ModelConfig, load_checkpoint
 from easi3r.pipeline import annotate_frames, select_device
@@ -35,17 +34,6 @@ SMALL = ModelConfig(
     head="dpt",
     long_side_px=512,
 )
-
-
-LIBRARIES = (
-    "roma",
-    "scipy.ndimage",
-    "scipy.special",
-    "skimage.filters",
-    "skimage.segmentation",
-    "sklearn.cluster",
-)
-"""Imported by a clip's first calls; a projection is of a clip alone."""
 
 
 class ProcessorClock(StageClock):
@@ -88,8 +76,7 @@ def network(name: str) -> DUSt3R:
 def measure(name: str, frames: Frames, settings: Settings, clips: int = 1) -> Probe:
     """Annotate some frames, as so many clips; this process must have annotated none before."""
     device = select_device(settings.execution.device)
-    for library in LIBRARIES:
-        import_module(library)
+    import_clip_libraries()
     before = 0 if device.type == "cuda" else _status_bytes("VmRSS")
     model = network(name).to(device)
     clock = ProcessorClock(device)

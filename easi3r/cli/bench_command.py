@@ -37,13 +37,13 @@ def bench(
     )
     # Imported here: torch takes seconds, and other commands do without.
     from easi3r.cli.progress_bar import with_lines
-    from easi3r.evaluation.speed import BenchFigures, peak_memory_bytes, random_model
+    from easi3r.evaluation.speed import BenchFigures, memory_before_clips, random_model
     from easi3r.evaluation.speed import bench as measure
     from easi3r.model import ModelConfig, load_checkpoint
     from easi3r.pipeline import select_device
 
     target = select_device(chosen.execution.device)
-    before = peak_memory_bytes(target)
+    before = memory_before_clips(target)
     if random:
         model = random_model(ModelConfig.published(), target, chosen.model.precision)
     else:

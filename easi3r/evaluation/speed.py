@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from importlib import import_module
 from os import cpu_count
 from pathlib import Path
 
@@ -27,6 +28,18 @@ from easi3r.synthetic import SceneSettings, render, sample_scene
 from easi3r.synthetic import write_clip as write_video
 from easi3r.types import ClipAnnotation, ClipSpec
 from easi3r.video import plan_clips, probe
+
+_CLIP_LIBRARIES = (
+    "av",
+    "roma",
+    "scipy.ndimage",
+    "scipy.optimize",
+    "scipy.special",
+    "skimage.filters",
+    "skimage.segmentation",
+    "sklearn.cluster",
+    "zarr",
+)
 
 # What the clock calls a stage, and the parts of `ClipWork` that run in it.
 NETWORK_STAGES = {
@@ -143,7 +156,7 @@ def bench(
     Args:
         model: on its device.
         attempts: numbers; at least two. An iterable, so that a caller can show how far it is.
-        memory_before_bytes: `peak_memory_bytes` before the weights were loaded.
+        memory_before_bytes: `memory_before_clips`, of before the weights were loaded.
 
     Raises:
         Easi3RError: the clip cannot be annotated.
@@ -208,6 +221,18 @@ def seeing_a_wall(network: DUSt3R) -> DUSt3R:
     for head in (network.downstream_head1, network.downstream_head2):
         head.register_forward_hook(_wall)
     return network.eval().requires_grad_(False)
+
+
+def memory_before_clips(device: torch.device) -> int:
+    """`peak_memory_bytes` with every library imported, so that growth from it is of clips alone."""
+    import_clip_libraries()
+    return peak_memory_bytes(device)
+
+
+def import_clip_libraries() -> None:
+    """Import what the first calls of a clip import, so that they are not timed with it."""
+    for library in _CLIP_LIBRARIES:
+        import_module(library)
 
 
 def peak_memory_bytes(device: torch.device) -> int:

@@ -10,7 +10,7 @@ from easi3r.cli.bench_command import stages_table
 from easi3r.cli.consoles import answer_console
 from easi3r.config import Settings
 from easi3r.cost.operations import ClipWork
-from easi3r.evaluation.speed import bench, peak_memory_bytes
+from easi3r.evaluation.speed import bench, memory_before_clips
 from easi3r.model import ModelConfig, load_checkpoint
 from easi3r.pipeline import select_device
 from tests.benchmarks.results import Row, report
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     arguments = parser.parse_args()
     device = select_device(arguments.device)
-    before = peak_memory_bytes(device)
+    before = memory_before_clips(device)
     model = load_checkpoint("nano")
     model.network.to(device)
     settings = Settings.parse({"sampling": {"clip_frames": arguments.frames}})

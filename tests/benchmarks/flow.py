@@ -4,7 +4,7 @@ The same clips twice: in a bare loop that decodes and annotates (no plan, store,
 and through the flow with one Dask worker. Bare, half of the clips run before the flow and half
 after it, engine warm, on one thread: what a worker has. The flow is timed from the start of
 planning to the run's last record, the first inference of its worker included; starting the cluster,
-and loading the weights there, come before it and are measured separately.
+and loading libraries and weights there, come before it and are measured separately.
 
 Clips are small, so that a hundred of them do not take an hour: what a clip costs the flow is then
 seen best. `--frames`, `--side` and `--clips` give larger ones.
@@ -24,6 +24,7 @@ from rich.progress import track
 from threadpoolctl import threadpool_limits
 
 from easi3r.config import Settings
+from easi3r.evaluation.speed import import_clip_libraries
 from easi3r.run.engine import Engine, load_engine
 from easi3r.run.run import Run
 from easi3r.run.run_record import RunRecord
@@ -46,7 +47,7 @@ class Passage:
     Attributes:
         bare_seconds: decoding and annotating alone.
         flow_seconds: planning, annotating, writing, verifying, committing, index.
-        start_seconds: starting the cluster, loading weights there.
+        start_seconds: starting the cluster, loading libraries and weights there.
     """
 
     bare_seconds: float
@@ -65,8 +66,9 @@ def nothing() -> None:
     """Starts the ephemeral server, which is not timed."""
 
 
-def loaded_weights(settings: Settings) -> str:
-    """In the worker, so that its first batch finds the engine warm; the hash of its weights."""
+def load_libraries_and_weights(settings: Settings) -> str:
+    """In the worker, so that its first batch finds them there; the hash of the weights."""
+    import_clip_libraries()
     return load_engine(settings).weights_sha256
 
 
@@ -97,7 +99,7 @@ def measure(folder: Path, clips: int, settings: Settings) -> Passage:
     nothing()
     start = time.perf_counter()
     with local_cluster(workers=1, gpus=0) as cluster, Client(cluster) as client:
-        client.submit(loaded_weights, timed).result()
+        client.submit(load_libraries_and_weights, timed).result()
         started = time.perf_counter() - start
         source, destination = str(folder / "videos"), str(folder / "out.zarr")
         record = cast(RunRecord, annotate(source, destination, timed, cluster.scheduler_address))
