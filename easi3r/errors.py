@@ -118,6 +118,12 @@ class ChangedVideoError(VideoError):
     reason = "changed_video"
 
 
+class KnownInputError(PermanentError):
+    """Cameras or masks that a user gave cannot be used, or are not those of the video."""
+
+    reason = "known_input"
+
+
 class TruthError(PermanentError):
     """Truth that stands beside a video is missing, unreadable, or not that of the video."""
 

@@ -4,10 +4,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64, Int64
+from jaxtyping import Bool, Float32, Float64
 
 from easi3r.evaluation.depth_scores import known_depth
-from easi3r.geometry import pixel_grid, transform_intrinsics
+from easi3r.geometry import source_pixels, transform_intrinsics
 
 
 @dataclass(frozen=True)
@@ -63,22 +63,3 @@ def resample_truth(
         dynamic_mask=truth.dynamic_mask[frames][:, rows, columns],
         objects=None if truth.objects is None else truth.objects[frames][:, rows, columns],
     )
-
-
-def source_pixels(
-    source_to_stored: Float64[np.ndarray, "3 3"],
-    height: int,
-    width: int,
-    source_shape: tuple[int, ...],
-) -> tuple[Int64[np.ndarray, "height width"], Int64[np.ndarray, "height width"]]:
-    """Row and column of the source pixel nearest to each stored pixel.
-
-    Args:
-        source_shape: height and width of the source.
-    """
-    stored = pixel_grid(height, width)
-    homogeneous = np.concatenate([stored, np.ones((height, width, 1))], axis=-1)
-    source = homogeneous @ np.linalg.inv(source_to_stored).T
-    limits = (source_shape[1] - 1, source_shape[0] - 1)
-    nearest = np.clip(np.rint(source[..., :2]), 0, limits).astype(np.int64)
-    return nearest[..., 1], nearest[..., 0]

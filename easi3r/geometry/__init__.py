@@ -12,6 +12,7 @@ from easi3r.geometry.cameras import (
     fill_world_planes,
     pixel_grid,
     project,
+    source_pixels,
     transform_intrinsics,
     world_point_map,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "pixel_grid",
     "project",
     "require_poses",
+    "source_pixels",
     "transform_intrinsics",
     "transform_points",
     "world_point_map",

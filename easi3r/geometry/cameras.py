@@ -1,7 +1,7 @@
 """The pinhole camera on numpy arrays (docs/method.md §6): pixel centres are integers."""
 
 import numpy as np
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float64, Int64
 
 from easi3r.geometry.rigid import transform_points
 
@@ -48,6 +48,25 @@ def transform_intrinsics(
     With a resize and crop (`Frames.source_to_stored`) the result stays a pinhole without skew.
     """
     return image_map.astype(np.float64) @ intrinsics
+
+
+def source_pixels(
+    source_to_stored: Float64[np.ndarray, "3 3"],
+    height: int,
+    width: int,
+    source_shape: tuple[int, ...],
+) -> tuple[Int64[np.ndarray, "height width"], Int64[np.ndarray, "height width"]]:
+    """Row and column of the source pixel nearest to each stored pixel.
+
+    Args:
+        source_shape: height and width of the source.
+    """
+    stored = pixel_grid(height, width)
+    homogeneous = np.concatenate([stored, np.ones((height, width, 1))], axis=-1)
+    source = homogeneous @ np.linalg.inv(source_to_stored).T
+    limits = (source_shape[1] - 1, source_shape[0] - 1)
+    nearest = np.clip(np.rint(source[..., :2]), 0, limits).astype(np.int64)
+    return nearest[..., 1], nearest[..., 0]
 
 
 def world_point_map(

@@ -1,0 +1,11 @@
+"""What a user knows of a video: cameras and motion masks, read from files of usual formats.
+
+docs/known-inputs.md lists the formats. Nothing is guessed: a file that can be read in two ways, or
+that is not of this video, is refused with one line.
+"""
+
+from easi3r.known.distortion import Distortion
+from easi3r.known.known_video import KnownVideo
+from easi3r.known.reading import read_known
+
+__all__ = ["Distortion", "KnownVideo", "read_known"]

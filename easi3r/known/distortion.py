@@ -1,0 +1,107 @@
+"""Lens distortion, OpenCV's radial-tangential (or rational) model, and undoing it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import cv2
+import numpy as np
+from jaxtyping import Float32, Float64, Shaped
+
+Interpolation = Literal["nearest", "linear", "cubic"]
+_INTERPOLATIONS: dict[Interpolation, int] = {
+    "nearest": cv2.INTER_NEAREST,
+    "linear": cv2.INTER_LINEAR,
+    "cubic": cv2.INTER_CUBIC,
+}
+_OUTSIDE = -2.0  # a source pixel that is none
+_RADII = 4096
+
+
+@dataclass(frozen=True)
+class Distortion:
+    """The distortion of one lens, in pixels of the upright source; pixel centres at integers.
+
+    Undistorted images keep the size, the focal and the principal point. Where they show what the
+    source does not, they are black.
+
+    Attributes:
+        model: its name in the file.
+        matrix: fx, fy, cx, cy.
+        coefficients: k1, k2, p1, p2, then k3, then k4, k5, k6: 4, 5 or 8 of them.
+        size: width and height of the images.
+    """
+
+    model: str
+    matrix: tuple[float, float, float, float]
+    coefficients: tuple[float, ...]
+    size: tuple[int, int]
+
+    def undistort(
+        self, image: Shaped[np.ndarray, "height width *channels"], interpolation: Interpolation
+    ) -> Shaped[np.ndarray, "height width *channels"]:
+        """The image that a pinhole of the same focal and principal point would have given.
+
+        Args:
+            image: uint8, of `size`.
+            interpolation: `nearest` for masks.
+
+        Raises:
+            ValueError: the image is of another size.
+        """
+        if image.shape[1::-1] != self.size:
+            raise ValueError(f"image of {image.shape[1::-1]}, the lens is of {self.size}")
+        x, y = self._maps
+        undistorted: np.ndarray = cv2.remap(
+            image, x, y, _INTERPOLATIONS[interpolation], borderMode=cv2.BORDER_CONSTANT
+        )
+        return undistorted
+
+    def undistort_points(
+        self, points: Float64[np.ndarray, "points 2"]
+    ) -> Float64[np.ndarray, "points 2"]:
+        """Where pixels (x, y) of the source are in undistorted images."""
+        if not len(points):
+            return points
+        criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 100, 1e-10)
+        matrix, coefficients = self._matrix, np.array(self.coefficients)
+        moved = cv2.undistortPointsIter(
+            points[:, None], matrix, coefficients, np.eye(3), matrix, criteria
+        )
+        return np.asarray(moved, np.float64)[:, 0]
+
+    @property
+    def _matrix(self) -> Float64[np.ndarray, "3 3"]:
+        fx, fy, cx, cy = self.matrix
+        return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]], np.float64)
+
+    @cached_property
+    def _maps(
+        self,
+    ) -> tuple[Float32[np.ndarray, "height width"], Float32[np.ndarray, "height width"]]:
+        """x and y of the source pixel that each undistorted one shows."""
+        matrix, coefficients = self._matrix, np.array(self.coefficients)
+        maps = cv2.initUndistortRectifyMap(
+            matrix, coefficients, None, matrix, self.size, cv2.CV_32FC1
+        )
+        # Far out a polynomial may turn back, and would show the middle of the picture again.
+        turned = self._radius() >= self._largest_radius()
+        x, y = (np.where(turned, np.float32(_OUTSIDE), one) for one in maps)
+        return x, y
+
+    def _radius(self) -> Float64[np.ndarray, "height width"]:
+        """Distance of undistorted pixels from the axis, at depth 1."""
+        (width, height), (fx, fy, cx, cy) = self.size, self.matrix
+        return np.hypot((np.arange(width) - cx) / fx, ((np.arange(height) - cy) / fy)[:, None])
+
+    def _largest_radius(self) -> float:
+        """Up to which the distorted radius grows with the undistorted one."""
+        radius = np.linspace(0, float(self._radius().max()), _RADII)
+        k = np.zeros(8)
+        k[: len(self.coefficients)] = self.coefficients
+        k1, k2, _, _, k3, k4, k5, k6 = k
+        square = radius**2
+        above = 1 + square * (k1 + square * (k2 + square * k3))
+        below = 1 + square * (k4 + square * (k5 + square * k6))
+        turns = np.flatnonzero(np.diff(radius * above / below) <= 0)
+        return float(radius[turns[0]]) if len(turns) else float("inf")
