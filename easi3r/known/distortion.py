@@ -1,19 +1,16 @@
-"""Lens distortion, OpenCV's radial-tangential (or rational) model, and undoing it."""
+"""Lens distortion, OpenCV's radial-tangential (or rational) model, and undoing it.
+
+OpenCV is imported where it is used: planning videos without distortion does not need it.
+"""
 
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-import cv2
 import numpy as np
 from jaxtyping import Float32, Float64, Shaped
 
 Interpolation = Literal["nearest", "linear", "cubic"]
-_INTERPOLATIONS: dict[Interpolation, int] = {
-    "nearest": cv2.INTER_NEAREST,
-    "linear": cv2.INTER_LINEAR,
-    "cubic": cv2.INTER_CUBIC,
-}
 _OUTSIDE = -2.0  # a source pixel that is none
 _RADII = 4096
 
@@ -43,7 +40,7 @@ class Distortion:
         """The image that a pinhole of the same focal and principal point would have given.
 
         Args:
-            image: uint8, of `size`.
+            image: uint8 or float32, of `size`.
             interpolation: `nearest` for masks.
 
         Raises:
@@ -51,9 +48,16 @@ class Distortion:
         """
         if image.shape[1::-1] != self.size:
             raise ValueError(f"image of {image.shape[1::-1]}, the lens is of {self.size}")
+        import cv2
+
+        kinds: dict[Interpolation, int] = {
+            "nearest": cv2.INTER_NEAREST,
+            "linear": cv2.INTER_LINEAR,
+            "cubic": cv2.INTER_CUBIC,
+        }
         x, y = self._maps
         undistorted: np.ndarray = cv2.remap(
-            image, x, y, _INTERPOLATIONS[interpolation], borderMode=cv2.BORDER_CONSTANT
+            image, x, y, kinds[interpolation], borderMode=cv2.BORDER_CONSTANT
         )
         return undistorted
 
@@ -63,6 +67,8 @@ class Distortion:
         """Where pixels (x, y) of the source are in undistorted images."""
         if not len(points):
             return points
+        import cv2
+
         criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 100, 1e-10)
         matrix, coefficients = self._matrix, np.array(self.coefficients)
         moved = cv2.undistortPointsIter(
@@ -80,6 +86,8 @@ class Distortion:
         self,
     ) -> tuple[Float32[np.ndarray, "height width"], Float32[np.ndarray, "height width"]]:
         """x and y of the source pixel that each undistorted one shows."""
+        import cv2
+
         matrix, coefficients = self._matrix, np.array(self.coefficients)
         maps = cv2.initUndistortRectifyMap(
             matrix, coefficients, None, matrix, self.size, cv2.CV_32FC1

@@ -67,7 +67,7 @@ def is_folder(url: str) -> bool:
     with _known_input_errors():
         filesystem, path = locate(url)
         with storage_errors(url):
-            filesystem.invalidate_cache()
+            filesystem.invalidate_cache(path)  # a listing may be out of date
             return bool(filesystem.info(path)["type"] == "directory")
 
 

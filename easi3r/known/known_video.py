@@ -31,7 +31,7 @@ class KnownVideo:
         metric: `camera_to_world` is in metres.
         distortion: of the lens; frames and masks are undistorted with it before anything else.
         masks: of what moves.
-        digest: SHA-256, hex, of all of the above.
+        digest: 64 hex digits, from SHA-256 of all of the above (masks: names and bytes).
     """
 
     inputs: KnownInputs

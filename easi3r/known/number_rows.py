@@ -6,7 +6,7 @@ import numpy as np
 
 from easi3r.errors import KnownInputError
 from easi3r.known.known_files import child, parse_numbers, read_lines
-from easi3r.known.lens import Lens, LensTable, lens_of
+from easi3r.known.lens import LensTable, lens_of
 from easi3r.known.matching import ByNumber, ByPlace, ByTime
 from easi3r.known.pose_table import PoseTable, pose_of_matrix, pose_of_quaternion
 
@@ -80,11 +80,9 @@ def read_matrix_lens(url: str) -> LensTable:
     if matrix[1, 0] or matrix[0, 1] or (matrix[2] != (0, 0, 1)).any():
         problem = "is no pinhole without skew: [fx 0 cx; 0 fy cy; 0 0 1]"
         raise KnownInputError(url, problem, "Give focal lengths and principal point alone")
-    values = {"fx": matrix[0, 0], "fy": matrix[1, 1], "cx": matrix[0, 2], "cy": matrix[1, 2]}
-    lens: Lens = lens_of(
-        url, "the matrix", "PINHOLE", None, {k: float(v) for k, v in values.items()}
-    )
-    return LensTable(url, (lens,))
+    fx, fy, cx, cy = (float(matrix[at]) for at in ((0, 0), (1, 1), (0, 2), (1, 2)))
+    values = {"fx": fx, "fy": fy, "cx": cx, "cy": cy}
+    return LensTable(url, (lens_of(url, "the matrix", "PINHOLE", None, values),))
 
 
 def _tum(url: str, rows: _Rows) -> PoseTable:
