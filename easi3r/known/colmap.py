@@ -156,7 +156,8 @@ def _cameras_binary(url: str) -> dict[int, Lens]:
             refuse_model(url, place, name)
             values = _unpack(url, file, f"<{len(PARAMETERS[name])}d")
             parse_numbers(url, place, values)
-            lenses[camera] = _lens(url, place, name, (width, height), values)
+            size = (float(width), float(height))
+            lenses[camera] = _lens(url, place, name, size, values)
     return lenses
 
 

@@ -13,6 +13,8 @@ from jaxtyping import Float32, Float64, Shaped
 Interpolation = Literal["nearest", "linear", "cubic"]
 _OUTSIDE = -2.0  # a source pixel that is none
 _RADII = 4096
+_FIXED_POINT_STEPS = 100
+_EXACT_PX = 1e-9
 
 
 @dataclass(frozen=True)
@@ -61,20 +63,33 @@ class Distortion:
         )
         return undistorted
 
-    def undistort_points(
+    def distort_points(
         self, points: Float64[np.ndarray, "points 2"]
     ) -> Float64[np.ndarray, "points 2"]:
-        """Where pixels (x, y) of the source are in undistorted images."""
+        """Where the source shows what undistorted images show at pixels (x, y)."""
         if not len(points):
             return points
         import cv2
 
-        criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 100, 1e-10)
-        matrix, coefficients = self._matrix, np.array(self.coefficients)
-        moved = cv2.undistortPointsIter(
-            points[:, None], matrix, coefficients, np.eye(3), matrix, criteria
+        fx, fy, cx, cy = self.matrix
+        rays = np.concatenate([(points - (cx, cy)) / (fx, fy), np.ones((len(points), 1))], axis=1)
+        nowhere = np.zeros(3)
+        pixels, _ = cv2.projectPoints(
+            rays, nowhere, nowhere, self._matrix, np.array(self.coefficients)
         )
-        return np.asarray(moved, np.float64)[:, 0]
+        return np.asarray(pixels, np.float64).reshape(-1, 2)
+
+    def undistort_points(
+        self, points: Float64[np.ndarray, "points 2"]
+    ) -> Float64[np.ndarray, "points 2"]:
+        """Where pixels (x, y) of the source are in undistorted images: `distort_points` inverse."""
+        undistorted = points
+        for _ in range(_FIXED_POINT_STEPS):
+            change = points - self.distort_points(undistorted)
+            undistorted = undistorted + change
+            if np.abs(change).max(initial=0) < _EXACT_PX:
+                break
+        return undistorted
 
     @property
     def _matrix(self) -> Float64[np.ndarray, "3 3"]:

@@ -4,7 +4,7 @@ import posixpath
 import re
 from collections import Counter
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float64, Int64
@@ -22,6 +22,7 @@ _NUMBER_REMEDY = (
 )
 
 
+@runtime_checkable
 class Matching(Protocol):
     """A rule that relates rows of a file to frames of a video."""
 

@@ -96,14 +96,15 @@ def _tum(url: str, rows: _Rows) -> PoseTable:
         raise KnownInputError(url, problem, "Sort the rows by time, each time once")
     poses = [
         pose_of_quaternion(url, place, [row[7], *row[4:7]], row[1:4])
-        for place, row in zip(rows.places, rows.values, strict=True)
+        for place, row in zip(rows.places, rows.values.tolist(), strict=True)
     ]
     return PoseTable(url, np.stack(poses), ByTime(seconds))
 
 
 def _read_rows(url: str) -> _Rows:
     """The rows of numbers of a file; empty lines and those after `#` are comments."""
-    places, values = [], []
+    places: list[str] = []
+    values: list[list[float]] = []
     for number, line in read_lines(url):
         words = line.partition("#")[0].split()
         if not words:

@@ -13,6 +13,7 @@ from easi3r.geometry import (
     invert_rigid,
     pixel_grid,
     project,
+    source_pixels,
     transform_intrinsics,
     transform_points,
     world_point_map,
@@ -61,6 +62,14 @@ def test_intrinsics_follow_a_resize_and_crop(seed: int, factor: float, left: int
     moved = project(points, transform_intrinsics(intrinsics, image_map))
     expected = project(points, intrinsics) * factor - (left, top)
     np.testing.assert_allclose(moved, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_source_pixels_are_the_nearest_ones_within_the_source() -> None:
+    """Half the size, two columns cropped: stored x is at source 2 (x + 2.5) - 0.5."""
+    halved = np.array([[0.5, 0, -2.25], [0, 0.5, -0.25], [0, 0, 1]])
+    rows, columns = source_pixels(halved, height=3, width=4, source_shape=(6, 10))
+    assert columns[0].tolist() == [4, 6, 8, 9]
+    assert rows[:, 0].tolist() == [0, 2, 4]
 
 
 def test_rays_in_torch_are_the_points_at_depth_one() -> None:

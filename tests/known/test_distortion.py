@@ -9,16 +9,14 @@ from easi3r.known import Distortion
 
 examples = settings(max_examples=25, deadline=None, derandomize=True)
 WIDTH, HEIGHT = 160, 120
-lenses = st.builds(
-    lambda k1, k2, p1, p2, tail: Distortion(
-        "OPENCV", (130.0, 135.0, 82.0, 57.0), (k1, k2, p1, p2, *tail), (WIDTH, HEIGHT)
-    ),
-    st.floats(-0.15, 0.15),
-    st.floats(-0.05, 0.05),
-    st.floats(-0.005, 0.005),
-    st.floats(-0.005, 0.005),
-    st.sampled_from([(), (0.02,), (0.02, 0.01, -0.01, 0.02)]),
-)
+small = st.floats(-0.005, 0.005)
+tails = st.sampled_from([(), (0.02,), (0.02, 0.01, -0.01, 0.02)])
+coefficients = st.tuples(st.floats(-0.15, 0.15), st.floats(-0.05, 0.05), small, small, tails)
+
+
+def lens_of(values: tuple) -> Distortion:
+    *first, tail = values
+    return Distortion("OPENCV", (130.0, 135.0, 82.0, 57.0), (*first, *tail), (WIDTH, HEIGHT))
 
 
 def distorted(lens: Distortion, pixels: np.ndarray) -> np.ndarray:
@@ -38,9 +36,10 @@ def grid() -> np.ndarray:
 
 
 @examples
-@given(lens=lenses)
-def test_an_undistorted_image_is_that_of_the_pinhole(lens: Distortion) -> None:
+@given(values=coefficients)
+def test_an_undistorted_image_is_that_of_the_pinhole(values: tuple) -> None:
     """The picture is its own coordinates: at a pinhole's pixel stands where the lens shows it."""
+    lens = lens_of(values)
     image = grid().astype(np.float32)
     undistorted = lens.undistort(image, "linear").reshape(-1, 2)
     expected = distorted(lens, grid().reshape(-1, 2))
@@ -50,8 +49,9 @@ def test_an_undistorted_image_is_that_of_the_pinhole(lens: Distortion) -> None:
 
 
 @examples
-@given(lens=lenses)
-def test_undistorted_points_are_those_of_the_pinhole(lens: Distortion) -> None:
+@given(values=coefficients)
+def test_undistorted_points_are_those_of_the_pinhole(values: tuple) -> None:
+    lens = lens_of(values)
     pixels = grid()[::7, ::7].reshape(-1, 2)
     back = lens.undistort_points(distorted(lens, pixels))
     assert np.abs(back - pixels).max() < 0.1

@@ -57,8 +57,9 @@ def test_times_match_the_nearest_row_within_the_tolerance(
 
 
 def test_times_are_neither_extrapolated_nor_interpolated() -> None:
-    assert rows(ByTime(np.array([0.02, 0.061])), 4) == [0, NO_ROW, NO_ROW, NO_ROW]
-    assert rows(ByTime(np.array([0.12, 0.5])), 4) == [NO_ROW, NO_ROW, NO_ROW, 0]
+    slow = dict(rate_hz=10.0)
+    assert rows(ByTime(np.array([0.02, 0.121])), 4, **slow) == [0, NO_ROW, NO_ROW, NO_ROW]
+    assert rows(ByTime(np.array([0.3, 0.5])), 4, **slow) == [NO_ROW, NO_ROW, NO_ROW, 0]
 
 
 def test_a_row_belongs_to_one_frame() -> None:
