@@ -57,8 +57,8 @@ class LensTable:
 
     Attributes:
         url: of the file or folder.
-        lenses: one a row of the file; a single one, without `matching`, is that of every frame.
-        matching: which frames the rows are of.
+        lenses: one a row of the file; where all are the same it is that of every frame.
+        matching: which frames the rows are of; None with a single one.
     """
 
     url: str
@@ -72,11 +72,12 @@ class LensTable:
             KnownInputError: a camera is of images of another size, or the rows are not those of
                 this video.
         """
-        for lens in dict.fromkeys(self.lenses):
+        lenses = tuple(dict.fromkeys(self.lenses))
+        for lens in lenses:
             self._require_size(lens, video)
+        if self.matching is None or len(lenses) == 1:
+            return np.tile(lenses[0].intrinsics, (len(video), 1, 1))
         matrices = np.stack([lens.intrinsics for lens in self.lenses])
-        if self.matching is None:
-            return np.tile(matrices[0], (len(video), 1, 1))
         rows = self.matching.rows_of_frames(self.url, video)
         of_frames = matrices[rows]
         of_frames[rows == NO_ROW] = np.nan

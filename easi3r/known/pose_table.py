@@ -92,7 +92,9 @@ def pose_of_matrix(
         problem = f"{place}: its last row is {pose[3].tolist()}, not [0, 0, 0, 1]"
         raise KnownInputError(url, problem, "Give matrices whose translation is the last column")
     rotation = pose[:3, :3]
-    if np.abs(rotation @ rotation.T - np.eye(3)).max() > _TOLERANCE:
+    with np.errstate(over="ignore", invalid="ignore"):
+        error = np.abs(rotation @ rotation.T - np.eye(3)).max()
+    if not error <= _TOLERANCE:  # NaN too, where products overflow
         problem = f"{place}: its upper left 3x3 is not orthonormal (it scales or shears)"
         raise KnownInputError(url, problem, "Give rigid transforms: a rotation and a translation")
     if np.linalg.det(rotation) < 0:

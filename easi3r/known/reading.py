@@ -32,6 +32,7 @@ def read_known(inputs: KnownInputs, video: Video) -> KnownVideo:
             another size, or it has changed; names the file, its row and a remedy.
         StorageUnavailableError: storage fails for now.
     """
+    _refuse_blank(inputs)
     poses = None if inputs.poses is None else read_poses(inputs.poses)
     _check_unit(inputs, poses)
     intrinsics, distortion = None, None
@@ -51,6 +52,14 @@ def read_known(inputs: KnownInputs, video: Video) -> KnownVideo:
         masks=masks,
         digest=_digest(inputs, intrinsics, camera_to_world, distortion, masks),
     )
+
+
+def _refuse_blank(inputs: KnownInputs) -> None:
+    """An empty URL, of an unset shell variable for example, would be the current folder."""
+    for name in ("intrinsics", "poses", "motion_masks"):
+        url = getattr(inputs, name)
+        if url is not None and not url.strip():
+            raise KnownInputError(name, "is empty", "Name a file or folder, or leave it out")
 
 
 def _check_unit(inputs: KnownInputs, poses: PoseTable | None) -> None:

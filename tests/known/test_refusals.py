@@ -57,6 +57,10 @@ WRONG_POSES: dict[str, tuple[Callable[[Path], Path], str]] = {
     "NaN": (lambda at: kitti_with(at, 2, 3, np.nan), r"p\.txt: line 3: holds nan\. Give finite"),
     "infinite": (lambda at: kitti_with(at, 1, 3, -np.inf), r"p\.txt: line 2: holds -inf\."),
     "shear": (lambda at: kitti_with(at, 1, 0, 3.0), r"line 2: .* not orthonormal .*Give rigid"),
+    "beyond what can be squared": (
+        lambda at: text(at / "p.txt", "\n".join(["1e200 " * 12] * FRAMES)),
+        r"line 1: its upper left 3x3 is not orthonormal",
+    ),
     "mirror": (
         lambda at: w.write_kitti(at / "p.txt", poses() * [-1, 1, 1, 1]),
         r"line 1: it mirrors, the determinant of its rotation is -1\.",
@@ -285,6 +289,11 @@ def test_wrong_poses(tmp_path: Path, write: Callable[[Path], Path], words: str) 
 @pytest.mark.parametrize(("write", "words"), WRONG_INTRINSICS.values(), ids=WRONG_INTRINSICS.keys())
 def test_wrong_intrinsics(tmp_path: Path, write: Callable[[Path], Path], words: str) -> None:
     assert re.search(words, refusal(intrinsics=write(tmp_path)))
+
+
+@pytest.mark.parametrize("name", ["intrinsics", "poses", "motion_masks"])
+def test_an_empty_url_is_not_the_current_folder(name: str) -> None:
+    assert refusal(**{name: " "}) == f"{name}: is empty. Name a file or folder, or leave it out."
 
 
 def test_two_lenses_that_distort(tmp_path: Path) -> None:
