@@ -8,7 +8,7 @@ export DO_NOT_TRACK := 1
 export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS := 120
 
-.PHONY: setup demo nano-eval test test-oldest faults lint golden bench growth compare lock clean
+.PHONY: setup demo nano-eval replicas test test-oldest faults lint golden bench growth compare lock clean
 
 setup: $(VENV)/.ready
 
@@ -24,6 +24,11 @@ demo: setup
 # The benchmark: 32 rendered clips that training never sees, in two processes.
 nano-eval: setup
 	$(BIN)/easi3r evaluate synthetic --out out/nano-eval
+
+# Rendered scenes in the layout of each data set of the paper, a few small sequences each: for trying
+# `easi3r evaluate davis out/replicas/davis` and its like where the data sets are not.
+replicas: setup
+	$(BIN)/python -m tests.replicas --out out/replicas
 
 # Two test processes, one thread each: more would only get in each other's way on two cores. A file of tests
 # stays in one process, for what it sets up once; in order, so that the long ones are not left for the end.

@@ -128,7 +128,7 @@ def test_tests_stand_where_their_sources_do() -> None:
     """A folder of tests for every room, none for a room that is gone."""
     rooms = {path.parent.name for path in (REPOSITORY / "easi3r").glob("*/__init__.py")}
     of_tests = {path.parent.name for path in (REPOSITORY / "tests").glob("*/__init__.py")}
-    others = {"benchmarks", "e2e", "faults", "flows", "golden", "scale", "tasks"}
+    others = {"benchmarks", "e2e", "faults", "flows", "golden", "replicas", "scale", "tasks"}
     assert rooms == of_tests - others
 
 

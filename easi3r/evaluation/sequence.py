@@ -12,6 +12,20 @@ STILL, MOVING, VOID = 0, 1, 255
 ReadImage = Callable[[int], UInt8[np.ndarray, "height width 3"]]
 ReadMotion = Callable[[int], UInt8[np.ndarray, "height width"] | None]
 ReadDepth = Callable[[int], Float32[np.ndarray, "rows columns"] | None]
+CountPixels = Callable[[int], int]
+
+
+def no_motion(at: int) -> None:
+    """The motion mask of a frame in a data set without any."""
+
+
+def no_depth(at: int) -> None:
+    """The depth of a frame in a data set without any."""
+
+
+def no_pixels(at: int) -> int:
+    """What a data set without a least true depth leaves out of the depth of a frame."""
+    return 0
 
 
 @dataclass(frozen=True)
@@ -45,6 +59,8 @@ class TrueSequence:
         camera_to_world: OpenCV axes; rows of NaN where the data set lost the camera; None without
             poses.
         intrinsics: pixels of the images; None without.
+        depth_left_out: how many pixels of one frame's depth are nearer than the least true depth;
+            `depth` holds 0 there.
         nothing_moves: the data set says that its scenes are still, so that every pixel of a frame
             without a mask is `STILL`.
         left_out: what could not be used, with the reasons.
@@ -65,6 +81,7 @@ class TrueSequence:
     depth: ReadDepth
     camera_to_world: Float64[np.ndarray, "frames 4 4"] | None = None
     intrinsics: Float64[np.ndarray, "frames 3 3"] | None = None
+    depth_left_out: CountPixels = no_pixels
     nothing_moves: bool = False
     left_out: tuple[LeftOut, ...] = ()
 

@@ -9,7 +9,8 @@ from PIL import Image, UnidentifiedImageError
 from scipy.spatial.transform import Rotation
 
 from easi3r.config import SamplingSettings, VideoSettings
-from easi3r.errors import DegenerateGeometryError, FrameSizeError, SettingsError, TruthError
+from easi3r.errors import DegenerateGeometryError, FrameSizeError, TruthError
+from easi3r.evaluation.datasets.frame_choice import FrameChoice
 from easi3r.evaluation.truth import Truth, resample_truth, source_pixels
 from easi3r.geometry import require_poses
 from easi3r.types import Frames
@@ -21,42 +22,8 @@ _COLOUR, _DEPTH, _POSE = ".color.png", ".depth.png", ".pose.txt"
 _NO_DEPTH_MM = (0, 65535)
 _NOMINAL_RATE_HZ = 30.0  # of images without times; nothing is scored by it
 _ROTATION_TOLERANCE = 5e-3
-_LARGEST_STRIDE = 5  # a sixth of a second at 30 Hz: views of a hand-held camera still overlap
 SEVEN_SCENES_INTRINSICS = np.array([[585.0, 0, 320], [0, 585.0, 240], [0, 0, 1]])
 """Of 7-Scenes' published calibration, pixels of 640x480."""
-
-
-@dataclass(frozen=True)
-class FrameChoice:
-    """Which frames of a sequence are read: `frames` of them from the first on, `stride` apart.
-
-    Attributes:
-        frames: number of frames, at least 2: the network sees pairs.
-        stride: frames from one to the next, at least 1; None spreads them over the whole
-            sequence, 5 frames apart at most.
-
-    Raises:
-        SettingsError: fewer than 2 frames, or a stride below 1.
-    """
-
-    frames: int = 16
-    stride: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.frames < 2:
-            raise SettingsError("frames", f"{self.frames} make no pair", "Choose 2 frames or more")
-        if self.stride is not None and self.stride < 1:
-            raise SettingsError("stride", f"{self.stride} is below 1", "Choose 1 or more")
-
-    def stride_of(self, length: int) -> int:
-        """The stride in a sequence of some length."""
-        if self.stride is not None:
-            return self.stride
-        return min(max(1, (length - 1) // (self.frames - 1)), _LARGEST_STRIDE)
-
-    def of(self, length: int) -> list[int]:
-        """Numbers of the frames in a sequence of some length."""
-        return list(range(0, length, self.stride_of(length)))[: self.frames]
 
 
 @dataclass(frozen=True)
