@@ -7,8 +7,9 @@ The rules, first to last:
 - Palettes and colours go by colour: a palette's background need not be index 0.
 - Level or index 255 beside other labels is void, as DAVIS 2017 has it; so is the colour
   (224, 224, 192), its colour there. Alone with 0, 255 moves.
-- A grey mask is one of labels where a level between covers an area, 3x3 pixels somewhere in the
-  sequence; else levels between 0 and 255 are the soft edge of a mask, and half is its border.
+- A grey mask is one of labels where levels between 0 and 255 cover areas; else they are the soft
+  edge of a mask, or traces of a compression it went through, and half is its border. Somewhere in
+  the sequence a tenth of those pixels have eight neighbours of their own level.
 - A sequence of which no pixel stands still is refused: its background is not black.
 """
 
@@ -27,6 +28,7 @@ from easi3r.evaluation.sequence import MOVING, STILL, VOID
 
 _FULL, _HALF, _SOME_LABEL = 255, 128, 254
 _VOID_COLOUR = (224, 224, 192)
+_LEAST_FLAT_SHARE = 0.1
 _LOSSY = {"JPEG", "MPO", "WEBP"}
 _REMEDY = "Give masks in which 0 or black stands still and 255 or white moves"
 
@@ -50,9 +52,9 @@ class Labels:
         between = (self.values > 0) & (self.values < _FULL)
         if self.coloured or not between.any():
             return bool(between.any())
-        square = np.ones((3, 3), np.uint8)
+        square = np.ones((3, 3), np.uint8)  # beyond the border there is nothing that differs
         level = cv2.erode(self.values, square) == cv2.dilate(self.values, square)
-        return bool((level & between)[1:-1, 1:-1].any())
+        return bool((level & between).sum() > _LEAST_FLAT_SHARE * between.sum())
 
     @property
     def brightest(self) -> int:
@@ -70,6 +72,7 @@ class _Meaning:
     has_labels: bool
     brightest: int
     has_background: bool
+    lossy: bool
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ class MaskFiles:
             rows, columns = labels.values.shape
             problem = f"is {columns}x{rows}, its video {self.width}x{self.height}"
             raise TruthError(str(path), problem, "Give masks of the video's size")
-        self._require_background()
+        self._require_contrast()
         values, meaning = labels.values, self._meaning
         if labels.lossy or (meaning.brightest == _FULL and not meaning.has_labels):
             return np.where(values >= _HALF, MOVING, STILL).astype(np.uint8)
@@ -123,11 +126,15 @@ class MaskFiles:
             any(one.has_labels for one in found),
             max((one.brightest for one in found), default=0),
             any(one.has_background for one in found),
+            any(one.lossy for one in found),
         )
 
-    def _require_background(self) -> None:
+    def _require_contrast(self) -> None:
         if not self._meaning.has_background:
             problem = "no pixel of any mask is black, so that the background cannot be told"
+            raise TruthError(self.name, problem, _REMEDY)
+        if self._meaning.lossy and 0 < self._meaning.brightest < _HALF:
+            problem = "they were compressed (JPEG), and no pixel is brighter than half"
             raise TruthError(self.name, problem, _REMEDY)
 
 

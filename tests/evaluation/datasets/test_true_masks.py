@@ -143,6 +143,18 @@ def test_the_soft_edge_of_a_grey_mask_is_cut_at_half(tmp_path: Path) -> None:
     assert not (mask == VOID).any()
 
 
+@pytest.mark.parametrize("quality", [90, 75, 30])
+def test_traces_of_a_compression_are_not_labels(tmp_path: Path, quality: int) -> None:
+    GREY.save(tmp_path / "before.jpg", quality=quality)
+    [mask] = read(tmp_path, Image.open(tmp_path / "before.jpg"))
+    np.testing.assert_array_equal(mask, TRUE)
+
+
+def test_labels_that_were_compressed_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(TruthError, match=r"compressed \(JPEG\), and no pixel is brighter"):
+        read(tmp_path, Image.fromarray(BOX.astype(np.uint8) * 20), suffix=".jpg")
+
+
 def test_a_palette_goes_by_colour(tmp_path: Path) -> None:
     labels = np.where(BOX, 0, 5)
     image = palette_image(labels, {5: (0, 0, 0), 0: (255, 255, 255)})
