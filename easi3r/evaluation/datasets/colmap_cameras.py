@@ -35,6 +35,13 @@ class ModelImage:
     camera: ModelCamera
 
 
+def find_model(folder: Path) -> Path | None:
+    """The folder of a model's files, in a folder or where COLMAP writes them; None without."""
+    places = (folder / "sparse", folder / "sparse" / "0", folder)
+    files = ("images.bin", "images.txt")
+    return next((one for one in places for file in files if (one / file).is_file()), None)
+
+
 def read_model(folder: Path) -> dict[str, ModelImage]:
     """The images of `cameras.bin` and `images.bin`, or of their text, by name.
 

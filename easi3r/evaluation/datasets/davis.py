@@ -7,9 +7,9 @@ import numpy as np
 
 from easi3r.errors import TruthError
 from easi3r.evaluation.datasets.frame_choice import Stride, strided
-from easi3r.evaluation.datasets.mask_pairs import masks_of_images, without_a_mask
+from easi3r.evaluation.datasets.mask_pairs import masks_of_images
 from easi3r.evaluation.datasets.true_images import image_files, images_in, readable
-from easi3r.evaluation.datasets.true_masks import MaskFiles
+from easi3r.evaluation.datasets.true_masks import mask_files
 from easi3r.evaluation.sequence import TrueSequence, no_depth
 
 LAYOUT = "JPEGImages/480p/SEQ/*.jpg with Annotations/480p/SEQ/*.png"
@@ -61,7 +61,8 @@ def read(name: str, folder: Path, stride: Stride, least_depth_m: float) -> TrueS
     kept, unreadable = readable([paths[at] for at in places])
     places = [places[at] for at in kept]
     images = image_files([paths[at] for at in places])
-    chosen = tuple(masks[at] for at in places)
+    chosen = [masks[at] for at in places]
+    motion, masks_left_out = mask_files(annotations, chosen, images.width, images.height)
     return TrueSequence(
         name=name,
         dataset="davis",
@@ -70,9 +71,9 @@ def read(name: str, folder: Path, stride: Stride, least_depth_m: float) -> TrueS
         width=images.width,
         height=images.height,
         image=images,
-        motion=MaskFiles(str(annotations), chosen, images.width, images.height),
+        motion=motion,
         depth=no_depth,
-        left_out=(*unreadable, *without_a_mask(annotations, chosen)),
+        left_out=(*unreadable, *masks_left_out),
     )
 
 

@@ -10,12 +10,11 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from easi3r.errors import TruthError
-from easi3r.evaluation.datasets.colmap_cameras import ModelImage, read_model
+from easi3r.evaluation.datasets.colmap_cameras import ModelImage, find_model, read_model
 from easi3r.evaluation.datasets.frame_choice import Stride, strided
-from easi3r.evaluation.datasets.mask_pairs import without_a_mask
 from easi3r.evaluation.datasets.true_depths import DepthFiles, npy_depth, usable
 from easi3r.evaluation.datasets.true_images import ImageFiles, image_files, readable
-from easi3r.evaluation.datasets.true_masks import MaskFiles
+from easi3r.evaluation.datasets.true_masks import mask_files
 from easi3r.evaluation.datasets.true_poses import exact_poses, require_inside
 from easi3r.evaluation.sequence import LeftOut, ReadMotion, TrueSequence, no_motion
 
@@ -23,7 +22,7 @@ LAYOUT = "SEQ/rgb/1x/*.png, SEQ/splits/train.json, SEQ/camera/*.json, SEQ/depth/
 _EVERY = 10
 _CLAMP = 2.5
 _NOMINAL_RATE_HZ = 30.0
-_REFINED = Path("flow3d_preprocessed/colmap/sparse")
+_REFINED = "flow3d_preprocessed/colmap"
 _MASKS = ("flow3d_preprocessed/track_anything/1x", "dynamic/1x", "masks/1x", "mask/1x")
 
 
@@ -110,8 +109,7 @@ def _motion(
     for place in _MASKS:
         paths = tuple(_existing(folder / place / f"{stem}.png") for stem in stems)
         if any(paths):
-            masks = MaskFiles(str(folder / place), paths, images.width, images.height)
-            return masks, without_a_mask(folder / place, paths)
+            return mask_files(folder / place, paths, images.width, images.height)
     return no_motion, ()
 
 
@@ -127,20 +125,22 @@ def _cameras(
     tuple[LeftOut, ...],
 ]:
     """Of every frame; a frame without a camera has no pose and its neighbour's intrinsics."""
-    refined = read_model(folder / _REFINED) if (folder / _REFINED).is_dir() else {}
+    model = find_model(folder / _REFINED)
+    images_of = read_model(model) if model is not None else {}
+    refined = {Path(name).stem: image for name, image in images_of.items()}
     poses = np.full((len(stems), 4, 4), np.nan)
     intrinsics = np.full((len(stems), 3, 3), np.nan)
     for at, stem in enumerate(stems):
         file = folder / "camera" / f"{stem}.json"
         if refined:
-            camera = _refined_camera(refined.get(f"{stem}.png"), images)
+            camera = _refined_camera(refined.get(stem), images)
         else:
             camera = _recorded_camera(file, images) if file.is_file() else None
         if camera is not None:
             intrinsics[at], poses[at] = camera
     known = np.flatnonzero(np.isfinite(poses).all(axis=(1, 2)))
     lost = len(stems) - len(known)
-    source = str(folder / (_REFINED if refined else "camera"))
+    source = str(model if refined else folder / "camera")
     left_out = (LeftOut(source, f"{lost} of {len(stems)} frames have no camera"),) if lost else ()
     if not len(known):
         return None, None, left_out

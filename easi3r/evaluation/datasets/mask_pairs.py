@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from easi3r.errors import TruthError
-from easi3r.evaluation.sequence import LeftOut
 
 
 def masks_of_images(
@@ -59,14 +58,6 @@ def masks_of_video(folder: Path, masks: Sequence[Path], frames: int) -> tuple[Pa
         raise TruthError(str(folder), problem, remedy)
     by_number = dict(zip(numbers, masks))
     return tuple(by_number.get(number) for number in range(first, first + frames))
-
-
-def without_a_mask(folder: Path, chosen: Sequence[Path | None]) -> tuple[LeftOut, ...]:
-    """One entry that counts the frames without a mask, where some have one."""
-    missing = sum(mask is None for mask in chosen)
-    if not missing:
-        return ()
-    return (LeftOut(str(folder), f"{missing} of {len(chosen)} frames have no mask"),)
 
 
 def _number(stem: str) -> int | None:

@@ -8,13 +8,9 @@ import numpy as np
 
 from easi3r.errors import TruthError
 from easi3r.evaluation.datasets.frame_choice import FrameChoice
-from easi3r.evaluation.datasets.mask_pairs import (
-    masks_of_images,
-    masks_of_video,
-    without_a_mask,
-)
+from easi3r.evaluation.datasets.mask_pairs import masks_of_images, masks_of_video
 from easi3r.evaluation.datasets.true_images import image_files, images_in, readable
-from easi3r.evaluation.datasets.true_masks import MaskFiles
+from easi3r.evaluation.datasets.true_masks import mask_files
 from easi3r.evaluation.datasets.video_images import VideoImages
 from easi3r.evaluation.sequence import ReadImage, TrueSequence, no_depth
 from easi3r.video import probe
@@ -108,6 +104,7 @@ def _sequence(
     folder: Path,
     masks: tuple[Path | None, ...],
 ) -> TrueSequence:
+    motion, left_out = mask_files(folder, masks, *size)
     return TrueSequence(
         name=name,
         dataset="real",
@@ -116,9 +113,9 @@ def _sequence(
         width=size[0],
         height=size[1],
         image=image,
-        motion=MaskFiles(str(folder), masks, *size),
+        motion=motion,
         depth=no_depth,
-        left_out=without_a_mask(folder, masks),
+        left_out=left_out,
     )
 
 

@@ -9,7 +9,7 @@ from jaxtyping import Float64
 
 from easi3r.errors import TruthError
 from easi3r.evaluation.datasets.frame_choice import FrameChoice
-from easi3r.evaluation.datasets.mask_pairs import masks_of_images, without_a_mask
+from easi3r.evaluation.datasets.mask_pairs import masks_of_images
 from easi3r.evaluation.datasets.masked_videos import NOMINAL_RATE_HZ
 from easi3r.evaluation.datasets.true_depths import (
     LEAST_DEPTH_M,
@@ -26,7 +26,7 @@ from easi3r.evaluation.datasets.true_images import (
     natural_key,
     readable,
 )
-from easi3r.evaluation.datasets.true_masks import MaskFiles
+from easi3r.evaluation.datasets.true_masks import mask_files
 from easi3r.evaluation.datasets.true_poses import (
     calibration_beside,
     read_matrix,
@@ -188,8 +188,7 @@ def _motion(
     if masks is None:
         return no_motion, ()
     belonging = masks_of_images(masks, images_in(masks), names)
-    chosen = tuple(belonging[at] for at in places)
-    return MaskFiles(str(masks), chosen, images.width, images.height), without_a_mask(masks, chosen)
+    return mask_files(masks, [belonging[at] for at in places], images.width, images.height)
 
 
 def _masks_of(folder: Path) -> Path | None:

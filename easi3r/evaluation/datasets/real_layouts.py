@@ -21,7 +21,7 @@ from easi3r.evaluation.datasets.posed_folders import (
     scannet_sequence,
     seven_scenes_sequence,
 )
-from easi3r.evaluation.datasets.registry import dataset_of
+from easi3r.evaluation.datasets.registry import dataset_of, raise_together
 from easi3r.evaluation.datasets.true_depths import LEAST_DEPTH_M
 from easi3r.evaluation.datasets.true_images import images_in
 from easi3r.evaluation.sequence import LeftOut, TrueSequence
@@ -35,12 +35,12 @@ class _Place:
 
     Attributes:
         folder: tells it from others of the same name.
-        read: takes the sequence's name.
+        read: takes the sequence's name, as `name`.
     """
 
     name: str
     folder: Path
-    read: Callable[[str], TrueSequence]
+    read: Callable[..., TrueSequence]
 
 
 def real_sequences(
@@ -74,76 +74,100 @@ def real_sequences(
     """
     if not root.is_dir():
         raise TruthError(str(root), "no such folder", "Give a folder of sequences with truth")
-    options = PosedOptions(choice, intrinsics, least_depth_m, depth_step_m)
-    left_out: list[LeftOut] = []
-    places = list(_places(root, options, left_out))
-    if not places and not left_out:
+    search = _Search(root, PosedOptions(choice, intrinsics, least_depth_m, depth_step_m))
+    search.run()
+    if not search.places and not search.failures:
         raise TruthError(str(root), *_nothing_found(root))
-    clashes = {name for name, count in Counter(place.name for place in places).items() if count > 1}
-    read = []
-    for place in places:
-        relative = place.folder.relative_to(root).as_posix()
-        name = relative if place.name in clashes else place.name
-        try:
-            read.append(place.read(name))
-        except PermanentError as error:
-            left_out.append(LeftOut(name, str(error)))
+    read = search.read()
     if not read:
-        first = left_out[0].reason.rstrip(".")
-        raise TruthError(str(root), f"no sequence can be used: {first}", "Mend one of them")
-    return tuple(sorted(read, key=lambda one: one.name)), tuple(left_out)
+        raise_together(root, search.failures)
+    return read, tuple(search.left_out)
 
 
-def _places(root: Path, options: PosedOptions, left_out: list[LeftOut]) -> Iterator[_Place]:
-    choice = options.choice
-    posed, taken = set(), set()
-    folders = list(_folders(root))
-    for folder in folders:
-        if is_seven_scenes(folder):
-            absolute = folder.resolve()
-            name = f"{absolute.parent.name}/{absolute.name}"
-            read = partial(_read_posed, seven_scenes_sequence, folder, options)
-        elif is_scannet(folder):
-            name = folder.resolve().name
-            read = partial(_read_posed, scannet_sequence, folder, options)
-        else:
-            continue
-        posed.add(folder)
-        taken.add(masks_beside(folder if is_seven_scenes(folder) else folder / "color"))
-        yield _Place(name, folder, read)
-    annotated: dict[Path, Path] = {}
-    for folder in folders:
-        if folder in taken:
-            continue
-        if folder.name.lower().endswith(_MASKS) and images_in(folder):
+class _Search:
+    """Goes over a folder; gathers what looks like a sequence, and what is wrong with the rest."""
+
+    def __init__(self, root: Path, options: PosedOptions) -> None:
+        self.root = root
+        self.options = options
+        self.places: list[_Place] = []
+        self.failures: list[PermanentError] = []
+        self.left_out: list[LeftOut] = []
+
+    def run(self) -> None:
+        """Finds the places, those with poses first: they have masks of their own."""
+        folders = list(_folders(self.root))
+        posed, taken = set(), set()
+        for folder in folders:
+            if (found := _posed_place(folder, self.options)) is not None:
+                place, masks = found
+                self.places.append(place)
+                posed.add(folder)
+                taken.add(masks)
+        annotated: dict[Path, Path] = {}
+        for masks in folders:
+            if masks in taken:
+                continue
             try:
-                video = video_beside(folder)
+                frames = _frames_of(masks)
             except TruthError as error:
-                left_out.append(LeftOut(folder.relative_to(root).as_posix(), str(error)))
+                self._refuse(self._relative(masks), error)
                 continue
-            if video not in posed:
-                name = video.name if video.is_dir() else video.stem
-                yield _Place(name, folder, partial(_read_masked, video, folder, choice))
-        elif (frames := _annotated(folder)) is not None and images_in(folder):
+            if frames is None or frames in posed:
+                continue
             if frames in annotated:
-                words = f"the frames have masks in {annotated[frames].relative_to(root)} already"
-                left_out.append(LeftOut(str(folder.relative_to(root)), words))
+                words = f"its frames have masks in {self._relative(annotated[frames])} already"
+                self.left_out.append(LeftOut(self._relative(masks), words))
                 continue
-            annotated[frames] = folder
-            yield _Place(frames.name, folder, partial(_read_masked, frames, folder, choice))
+            annotated[frames] = masks
+            name = frames.stem if frames.is_file() else frames.name
+            read = partial(masked_sequence, frames, masks, self.options.choice)
+            self.places.append(_Place(name, masks, read))
+
+    def read(self) -> tuple[TrueSequence, ...]:
+        """The sequences that can be used, by name; names that clash become paths."""
+        names = Counter(place.name for place in self.places)
+        read = []
+        for place in self.places:
+            name = place.name if names[place.name] == 1 else self._relative(place.folder)
+            try:
+                read.append(place.read(name=name))
+            except PermanentError as error:
+                self._refuse(name, error)
+        return tuple(sorted(read, key=lambda one: one.name))
+
+    def _refuse(self, name: str, error: PermanentError) -> None:
+        self.failures.append(error)
+        self.left_out.append(LeftOut(name, str(error)))
+
+    def _relative(self, folder: Path) -> str:
+        return folder.relative_to(self.root).as_posix()
 
 
-def _read_posed(
-    reader: Callable[[str, Path, PosedOptions], TrueSequence],
-    folder: Path,
-    options: PosedOptions,
-    name: str,
-) -> TrueSequence:
-    return reader(name, folder, options)
+def _posed_place(folder: Path, options: PosedOptions) -> tuple[_Place, Path | None] | None:
+    """A folder with poses, and the masks that belong to it; None where it is no such folder."""
+    absolute = folder.resolve()
+    if is_seven_scenes(folder):
+        name = f"{absolute.parent.name}/{absolute.name}"
+        read = partial(seven_scenes_sequence, folder=folder, options=options)
+        return _Place(name, folder, read), masks_beside(folder)
+    if is_scannet(folder):
+        read = partial(scannet_sequence, folder=folder, options=options)
+        return _Place(absolute.name, folder, read), masks_beside(folder / "color")
+    return None
 
 
-def _read_masked(video: Path, masks: Path, choice: FrameChoice, name: str) -> TrueSequence:
-    return masked_sequence(video, masks, choice, name)
+def _frames_of(masks: Path) -> Path | None:
+    """The video or frames of a folder of masks; None where it is no such folder.
+
+    Raises:
+        TruthError: it is called `NAME_masks`, and no video or several are called `NAME`.
+    """
+    if not images_in(masks):
+        return None
+    if masks.name.lower().endswith(_MASKS):
+        return video_beside(masks)
+    return _annotated(masks)
 
 
 def _folders(root: Path) -> Iterator[Path]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NoReturn
 
 from easi3r.errors import PermanentError, TruthError
 from easi3r.evaluation.datasets import (
@@ -85,23 +85,36 @@ def sequences(
     if not wanted:
         words = "on the paper's list, not in this folder"
         left_out = [LeftOut(name, words) for name in listed if name not in found]
-    read = []
+    read, failures = [], []
     for name in dict.fromkeys(names):
         try:
             read.append(layout.read(name, found[name], stride, least_depth_m))
         except PermanentError as error:
             if error.reason == "settings":
                 raise
+            failures.append(error)
             left_out.append(LeftOut(name, str(error)))
     if not read:
-        problem = f"none of its {len(names)} sequences can be used; {left_out[-1].reason}"
-        raise TruthError(str(root), problem.rstrip("."), "Restore one of them")
+        raise_together(root, failures)
     return tuple(read), tuple(left_out)
 
 
 def dataset_of(root: Path) -> DatasetName | None:
     """The data set whose layout a folder has; None where it has none of them."""
     return next((name for name, layout in DATASETS.items() if layout.find(root)), None)
+
+
+def raise_together(root: Path, failures: Sequence[PermanentError]) -> NoReturn:
+    """Say why no sequence of a folder can be used, at least one.
+
+    Raises:
+        TruthError, FrameSizeError, VideoError: always.
+    """
+    first = failures[0]
+    if len(failures) == 1:
+        raise first
+    problem = f"none of its {len(failures)} sequences can be used: {first.subject} {first.problem}"
+    raise TruthError(str(root), problem, first.remedy) from first
 
 
 def _nothing_found(dataset: DatasetName, root: Path) -> tuple[str, str]:

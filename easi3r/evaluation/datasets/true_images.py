@@ -16,6 +16,9 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".
 
 _DAMAGES = (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError)
 
+_ENDS = {"PNG": b"IEND", "JPEG": b"\xff\xd9"}
+_END_BYTES = 64
+
 
 def natural_key(path: Path) -> list[tuple[int, int, str]]:
     """Sorts names as people number them: `2.png` before `10.png`."""
@@ -54,13 +57,23 @@ def header(path: Path) -> Image.Image:
     """An image that is not decoded yet: its mode, its format, its size as stored.
 
     Raises:
-        TruthError: it is missing, or no image.
+        TruthError: it is missing, no image, or cut off.
     """
     try:
         with Image.open(path) as image:
-            return image
+            whole = _ends_well(path, image.format)
     except _DAMAGES as error:
         raise TruthError(str(path), f"cannot be read ({error})", "Restore the file") from error
+    return image if whole else open_image(path)  # which says what is wrong, if anything
+
+
+def _ends_well(path: Path, kind: str | None) -> bool:
+    """Whether a file ends as its format does; one that goes on behind its end does not."""
+    if kind not in _ENDS:
+        return True
+    with path.open("rb") as file:
+        file.seek(-min(path.stat().st_size, _END_BYTES), 2)
+        return _ENDS[kind] in file.read()
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ The rules, first to last:
 - A sequence of which no pixel stands still is refused: its background is not black.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,8 +24,8 @@ from jaxtyping import Bool, UInt8
 from PIL import Image
 
 from easi3r.errors import TruthError
-from easi3r.evaluation.datasets.true_images import open_image
-from easi3r.evaluation.sequence import MOVING, STILL, VOID
+from easi3r.evaluation.datasets.true_images import header, open_image
+from easi3r.evaluation.sequence import MOVING, STILL, VOID, LeftOut
 
 _FULL, _HALF, _SOME_LABEL = 255, 128, 254
 _VOID_COLOUR = (224, 224, 192)
@@ -79,7 +80,8 @@ class _Meaning:
 class MaskFiles:
     """Masks of a sequence, read one at a time by the frame's place; None where there is none.
 
-    What a number means is a matter of the whole sequence, so the first call reads all masks.
+    `mask_files` checks their headers. What a number means is a matter of the whole sequence, so
+    the first call reads all masks.
 
     Attributes:
         name: of the sequence's masks, for messages.
@@ -101,10 +103,8 @@ class MaskFiles:
         if path is None:
             return None
         labels = read_labels(path)
-        if labels.values.shape != (self.height, self.width):
-            rows, columns = labels.values.shape
-            problem = f"is {columns}x{rows}, its video {self.width}x{self.height}"
-            raise TruthError(str(path), problem, "Give masks of the video's size")
+        rows, columns = labels.values.shape
+        _require_size(path, (columns, rows), (self.width, self.height))
         self._require_contrast()
         values, meaning = labels.values, self._meaning
         if labels.lossy or (meaning.brightest == _FULL and not meaning.has_labels):
@@ -114,14 +114,7 @@ class MaskFiles:
 
     @cached_property
     def _meaning(self) -> _Meaning:
-        found = []
-        for path in self.paths:
-            if path is None:
-                continue
-            try:
-                found.append(read_labels(path))
-            except TruthError:
-                continue  # raised for its own frame
+        found = [read_labels(path) for path in self.paths if path is not None]
         return _Meaning(
             any(one.has_labels for one in found),
             max((one.brightest for one in found), default=0),
@@ -136,6 +129,44 @@ class MaskFiles:
         if self._meaning.lossy and 0 < self._meaning.brightest < _HALF:
             problem = "they were compressed (JPEG), and no pixel is brighter than half"
             raise TruthError(self.name, problem, _REMEDY)
+
+
+def mask_files(
+    folder: Path, paths: Sequence[Path | None], width: int, height: int
+) -> tuple[MaskFiles, tuple[LeftOut, ...]]:
+    """Masks of some frames, without those that are damaged, and what was left out.
+
+    Args:
+        folder: of the masks, for messages.
+        paths: one a frame, None where it has none.
+
+    Raises:
+        TruthError: a mask is of another size than the frames.
+    """
+    kept: list[Path | None] = []
+    left_out = []
+    for path in paths:
+        kept.append(path)
+        if path is None:
+            continue
+        try:
+            size = header(path).size
+        except TruthError as error:
+            left_out.append(LeftOut(error.subject, error.problem))
+            kept[-1] = None
+            continue
+        if set(size) != {width, height}:  # turned or not: that shows when it is read
+            _require_size(path, size, (width, height))
+    if missing := sum(path is None for path in paths):
+        words = f"{missing} of {len(paths)} frames have no mask"
+        left_out.append(LeftOut(str(folder), words))
+    return MaskFiles(str(folder), tuple(kept), width, height), tuple(left_out)
+
+
+def _require_size(path: Path, size: tuple[int, int], expected: tuple[int, int]) -> None:
+    if size != expected:
+        problem = f"is {size[0]}x{size[1]}, its video {expected[0]}x{expected[1]}"
+        raise TruthError(str(path), problem, "Give masks of the video's size")
 
 
 def read_labels(path: Path) -> Labels:

@@ -52,6 +52,7 @@ def test_smaller_images_have_smaller_intrinsics(dycheck: Replica, tmp_path: Path
     folder = Path(shutil.copytree(dycheck.root / "spin", tmp_path / "spin"))
     for path in (folder / "rgb/1x").iterdir():
         Image.open(path).resize((36, 48)).save(path)
+    shutil.rmtree(folder / "flow3d_preprocessed")
     [one], _ = sequences("dycheck", tmp_path)
     true = dycheck.clips["spin"].intrinsics[0]
     assert one.intrinsics[0, 0, 0] == pytest.approx(true[0, 0] / 2)

@@ -5,11 +5,7 @@ from pathlib import Path
 import pytest
 
 from easi3r.errors import TruthError
-from easi3r.evaluation.datasets.mask_pairs import (
-    masks_of_images,
-    masks_of_video,
-    without_a_mask,
-)
+from easi3r.evaluation.datasets.mask_pairs import masks_of_images, masks_of_video
 
 FOLDER = Path("masks")
 
@@ -60,9 +56,3 @@ def test_masks_of_no_frame_of_a_video_are_refused(masks: list[object]) -> None:
 def test_masks_of_no_image_are_refused(masks: list[object]) -> None:
     with pytest.raises(TruthError, match=rf"masks: holds {len(masks)} masks, the video has 2"):
         masks_of_images(FOLDER, paths(*masks), ["y0", "y1"])
-
-
-def test_frames_without_a_mask_are_counted() -> None:
-    [one] = without_a_mask(FOLDER, (FOLDER, None, None))
-    assert one.reason == "2 of 3 frames have no mask"
-    assert without_a_mask(FOLDER, (FOLDER,)) == ()

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from easi3r.errors import TruthError
-from easi3r.evaluation.datasets.true_masks import MaskFiles
+from easi3r.evaluation.datasets.true_masks import MaskFiles, mask_files
 from easi3r.evaluation.sequence import MOVING, STILL, VOID
 
 HEIGHT, WIDTH = 40, 60
@@ -185,14 +185,33 @@ def test_two_labels_in_black_are_refused(tmp_path: Path) -> None:
 def test_other_sizes_and_damage_are_refused_by_file(tmp_path: Path) -> None:
     with pytest.raises(TruthError, match=r"0.png: is 30x20, its video 60x40"):
         read(tmp_path, GREY.resize((30, 20)))
-    bad = tmp_path / "bad.png"
-    bad.write_bytes((tmp_path / "0.png").read_bytes()[:60])
-    masks = MaskFiles("masks", (bad, None), WIDTH, HEIGHT)
-    with pytest.raises(TruthError, match=r"bad.png: cannot be read"):
-        masks(0)
-    assert masks(1) is None
+    with pytest.raises(TruthError, match=r"0.png: is 30x20, its video 60x40"):
+        mask_files(tmp_path, [tmp_path / "0.png"], WIDTH, HEIGHT)
     with pytest.raises(TruthError, match=r"floating-point"):
         read(tmp_path, Image.fromarray(BOX.astype(np.float32)), suffix=".tiff")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_damaged_and_missing_masks_are_left_out_and_counted(tmp_path: Path, suffix: str) -> None:
+    good, bad = tmp_path / f"good{suffix}", tmp_path / f"bad{suffix}"
+    noise = np.random.default_rng(0).integers(0, 2, (HEIGHT, WIDTH)).astype(np.uint8) * 255
+    Image.fromarray(noise).save(good)
+    bad.write_bytes(good.read_bytes()[:-100])
+    (tmp_path / "none.png").write_bytes(b"no image")
+    paths = [good, bad, None, tmp_path / "none.png"]
+    masks, left_out = mask_files(tmp_path, paths, WIDTH, HEIGHT)
+    assert [masks(at) is None for at in range(4)] == [False, True, True, True]
+    assert [Path(one.subject).name for one in left_out[:2]] == [f"bad{suffix}", "none.png"]
+    assert left_out[2].reason == "1 of 4 frames have no mask"
+
+
+def test_an_image_that_goes_on_behind_its_end_is_whole(tmp_path: Path) -> None:
+    GREY.save(tmp_path / "a.jpg", quality=95)
+    with (tmp_path / "a.jpg").open("ab") as file:
+        file.write(bytes(5000))
+    masks, left_out = mask_files(tmp_path, [tmp_path / "a.jpg"], WIDTH, HEIGHT)
+    assert left_out == ()
+    np.testing.assert_array_equal(masks(0), TRUE)
 
 
 def test_a_mask_is_turned_as_its_exif_says(tmp_path: Path) -> None:
