@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from easi3r.errors import TruthError
-from easi3r.evaluation.datasets.colmap_cameras import ModelImage, find_model, read_model
+from easi3r.errors import KnownInputError, TruthError
 from easi3r.evaluation.datasets.frame_choice import Stride, strided
 from easi3r.evaluation.datasets.true_depths import DepthFiles, npy_depth, usable
 from easi3r.evaluation.datasets.true_images import ImageFiles, image_files, readable
 from easi3r.evaluation.datasets.true_masks import mask_files
 from easi3r.evaluation.datasets.true_poses import exact_poses, require_inside
 from easi3r.evaluation.sequence import LeftOut, ReadMotion, TrueSequence, no_motion
+from easi3r.known.formats import read_poses
+from easi3r.known.lens import Lens
+from easi3r.known.matching import ByNumber
 
 LAYOUT = "SEQ/rgb/1x/*.png, SEQ/splits/train.json, SEQ/camera/*.json, SEQ/depth/1x/*.npy"
 _EVERY = 10
@@ -125,22 +127,21 @@ def _cameras(
     tuple[LeftOut, ...],
 ]:
     """Of every frame; a frame without a camera has no pose and its neighbour's intrinsics."""
-    model = find_model(folder / _REFINED)
-    images_of = read_model(model) if model is not None else {}
-    refined = {Path(name).stem: image for name, image in images_of.items()}
+    model = _refined_model(folder)
+    refined = _refined_cameras(model, images) if model is not None else {}
     poses = np.full((len(stems), 4, 4), np.nan)
     intrinsics = np.full((len(stems), 3, 3), np.nan)
     for at, stem in enumerate(stems):
         file = folder / "camera" / f"{stem}.json"
-        if refined:
-            camera = _refined_camera(refined.get(stem), images)
+        if model is not None:
+            camera = refined.get(stem)
         else:
             camera = _recorded_camera(file, images) if file.is_file() else None
         if camera is not None:
             intrinsics[at], poses[at] = camera
     known = np.flatnonzero(np.isfinite(poses).all(axis=(1, 2)))
     lost = len(stems) - len(known)
-    source = str(model if refined else folder / "camera")
+    source = str(folder / "camera" if model is None else model)
     left_out = (LeftOut(source, f"{lost} of {len(stems)} frames have no camera"),) if lost else ()
     if not len(known):
         return None, None, left_out
@@ -152,11 +153,35 @@ def _cameras(
 Camera = tuple[Float64[np.ndarray, "3 3"], Float64[np.ndarray, "4 4"]]
 
 
-def _refined_camera(image: ModelImage | None, images: ImageFiles) -> Camera | None:
-    if image is None:
-        return None
-    camera = image.camera
-    return _resized(camera.intrinsics, camera.width, camera.height, images), image.camera_to_world
+def _refined_model(folder: Path) -> Path | None:
+    """The folder of COLMAP's files."""
+    base = folder / _REFINED
+    places = (base / "sparse", base / "sparse" / "0", base)
+    return next((one for one in places if any(one.glob("images.*"))), None)
+
+
+def _refined_cameras(model: Path, images: ImageFiles) -> dict[str, Camera]:
+    """Intrinsics and camera-to-world of a model, by the stems of its images' names."""
+    try:
+        poses = read_poses(str(model))
+    except KnownInputError as error:
+        raise TruthError(error.subject, error.problem, error.remedy) from error
+    if poses.lenses is None or not isinstance(poses.matching, ByNumber):
+        raise TruthError(
+            str(model), "holds no cameras", "Restore COLMAP's cameras and images files"
+        )
+    lenses = poses.lenses.lenses
+    names = poses.matching.names
+    if len(lenses) == 1:
+        lenses *= len(names)
+    return {
+        Path(name).stem: (_resized(lens.intrinsics, *_size(lens, images), images), pose)
+        for name, lens, pose in zip(names, lenses, poses.camera_to_world)
+    }
+
+
+def _size(lens: Lens, images: ImageFiles) -> tuple[int, int]:
+    return lens.size or (images.width, images.height)
 
 
 def _recorded_camera(path: Path, images: ImageFiles) -> Camera:

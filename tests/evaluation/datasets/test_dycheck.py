@@ -7,13 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from scipy.spatial.transform import Rotation
 
 from easi3r.errors import TruthError
 from easi3r.evaluation.datasets import sequences
-from easi3r.evaluation.datasets.colmap_cameras import read_model
 from tests.evaluation.datasets.conftest import Replica
-from tests.replicas.clips import world_to_camera
 from tests.replicas.dycheck import sensor_depth
 
 
@@ -78,26 +75,25 @@ def test_a_camera_that_is_none_is_refused_by_file(dycheck: Replica, tmp_path: Pa
         sequences("dycheck", tmp_path)
 
 
-def test_models_in_text_are_read_too(dycheck: Replica, tmp_path: Path) -> None:
-    clip = dycheck.clips["apple"]
-    (tmp_path / "cameras.txt").write_text("# comment\n3 SIMPLE_RADIAL 72 96 50 36.5 48.5 0.01\n")
-    lines = ["# comment"]
-    for at, outwards in enumerate(world_to_camera(clip)[:3]):
-        turn = Rotation.from_matrix(outwards[:3, :3]).as_quat(scalar_first=True)
-        numbers = " ".join(str(number) for number in (*turn, *outwards[:3, 3]))
-        lines += [f"{at + 1} {numbers} 3 a {at}.png", "" if at else "1.0 2.0 -1"]
-    (tmp_path / "images.txt").write_text("\n".join(lines))
-    images = read_model(tmp_path)
-    assert list(images) == ["a 0.png", "a 1.png", "a 2.png"]
-    pose = images["a 2.png"].camera_to_world
-    np.testing.assert_allclose(pose, clip.camera_to_world[2], atol=1e-9)
-    camera = images["a 0.png"].camera
-    np.testing.assert_array_equal(camera.intrinsics, [[50, 0, 36], [0, 50, 48], [0, 0, 1]])
+@pytest.mark.parametrize("place", ["sparse", "sparse/0", ""])
+def test_refined_cameras_are_taken_wherever_colmap_writes_them(
+    dycheck: Replica, tmp_path: Path, place: str
+) -> None:
+    folder = Path(shutil.copytree(dycheck.root / "apple", tmp_path / "apple"))
+    colmap = folder / "flow3d_preprocessed/colmap"
+    shutil.move(colmap / "sparse", tmp_path / "model")
+    colmap.joinpath(place).parent.mkdir(parents=True, exist_ok=True)
+    if not place:
+        colmap.rmdir()
+    shutil.move(tmp_path / "model", colmap / place)
+    [one], _ = sequences("dycheck", tmp_path)
+    true = dycheck.clips["apple"].camera_to_world[::10]
+    np.testing.assert_allclose(one.camera_to_world, true, atol=1e-6)
 
 
-@pytest.mark.parametrize("content", [b"", b"\1\0\0\0\0\0\0\0short", b"\1" + bytes(31)])
-def test_a_damaged_model_is_refused(tmp_path: Path, content: bytes) -> None:
-    for name in ("cameras.bin", "images.bin"):
-        (tmp_path / name).write_bytes(content)
-    with pytest.raises(TruthError, match="is no COLMAP model"):
-        read_model(tmp_path)
+def test_a_damaged_model_is_refused(dycheck: Replica, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(dycheck.root / "apple", tmp_path / "apple"))
+    file = folder / "flow3d_preprocessed/colmap/sparse/images.bin"
+    file.write_bytes(file.read_bytes()[:-50])
+    with pytest.raises(TruthError, match=r"sparse/images.bin: "):
+        sequences("dycheck", tmp_path)
