@@ -21,7 +21,7 @@ from easi3r.evaluation.datasets.posed_folders import (
     scannet_sequence,
     seven_scenes_sequence,
 )
-from easi3r.evaluation.datasets.registry import dataset_of, raise_together
+from easi3r.evaluation.datasets.registry import DATASETS, dataset_of, raise_together
 from easi3r.evaluation.datasets.true_depths import LEAST_DEPTH_M
 from easi3r.evaluation.datasets.true_images import images_in
 from easi3r.evaluation.sequence import LeftOut, TrueSequence
@@ -123,6 +123,15 @@ class _Search:
             name = frames.stem if frames.is_file() else frames.name
             read = partial(masked_sequence, frames, masks, self.options.choice)
             self.places.append(_Place(name, masks, read))
+        self._name_other_datasets()
+
+    def _name_other_datasets(self) -> None:
+        """Names the commands that read what lies beside sequences of these layouts."""
+        for dataset, layout in DATASETS.items():
+            if dataset != "davis" and self.places:
+                for name, place in layout.find(self.root).items():
+                    words = f"in the layout of {dataset}: run `easi3r evaluate {dataset} {place}`"
+                    self.left_out.append(LeftOut(name, words))
 
     def read(self) -> tuple[TrueSequence, ...]:
         """The sequences that can be used, by name; names that clash become paths."""

@@ -1,6 +1,6 @@
 """True poses and intrinsics: camera-to-world, OpenCV axes, NaN where the camera was lost."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -63,41 +63,52 @@ def read_matrix(path: Path, side: int) -> Float64[np.ndarray, "side side"]:
     Raises:
         TruthError: it is missing, damaged, or of another shape.
     """
-    try:
-        matrix = np.loadtxt(path, dtype=np.float64)
-    except (OSError, ValueError) as error:
-        raise TruthError(str(path), f"cannot be read ({error})", "Restore the file") from error
+    matrix = _numbers(path)
     if matrix.shape != (side, side):
         problem = f"holds {matrix.shape} numbers, not {side} x {side}"
         raise TruthError(str(path), problem, "Give a matrix, a row a line")
     return matrix
 
 
-def read_poses(
-    name: str,
-    paths: Sequence[Path],
-    read: Callable[[Path], Float64[np.ndarray, "4 4"]] = lambda path: read_matrix(path, 4),
-) -> tuple[Poses | None, tuple[LeftOut, ...]]:
-    """A pose of each file; NaN where there is no file or the camera was lost (`-inf`, NaN).
+def _numbers(path: Path) -> Float64[np.ndarray, "..."]:
+    try:
+        rows = [line.split() for line in path.read_text().splitlines()]
+        numbers = np.array([[float(word) for word in row] for row in rows if row])
+    except (OSError, ValueError) as error:
+        raise TruthError(str(path), f"cannot be read ({error})", "Restore the file") from error
+    if not numbers.size:
+        raise TruthError(str(path), "holds no numbers", "Restore the file")
+    return numbers
+
+
+def read_poses(name: str, paths: Sequence[Path]) -> tuple[Poses | None, tuple[LeftOut, ...]]:
+    """A pose of each file; NaN where there is none, no text of numbers, or the camera was lost.
+
+    A lost camera has numbers that are not finite (`-inf`, NaN).
 
     Returns:
-        The poses, None where no frame has one, and how many are lost.
+        The poses, None where no frame has one, and what is missing, damaged and lost.
 
     Raises:
         TruthError: a file holds something else than a rigid transform.
     """
     poses = np.full((len(paths), 4, 4), np.nan)
     missing, lost = 0, 0
+    left_out = []
     for at, path in enumerate(paths):
         if not path.exists():
             missing += 1
             continue
-        pose = read(path)
+        try:
+            _numbers(path)
+        except TruthError as error:
+            left_out.append(LeftOut(error.subject, error.problem))
+            continue
+        pose = read_matrix(path, 4)
         if not np.isfinite(pose).all():
             lost += 1
             continue
         poses[at] = exact_poses(str(path), pose[None])[0]
-    left_out = []
     if 0 < missing < len(paths):
         left_out.append(LeftOut(name, f"{missing} of {len(paths)} frames have no pose"))
     if lost:

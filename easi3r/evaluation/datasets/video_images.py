@@ -11,7 +11,7 @@ from easi3r.types import Video
 from easi3r.video.orientation import Orientation
 from easi3r.video.reader import open_video
 
-_HELD_BYTES = 256 * 2**20
+_HELD_BYTES = 128 * 2**20
 _FEWEST_HELD = 8
 
 
@@ -20,7 +20,8 @@ class VideoImages:
     """Chosen frames of a video, upright and in RGB at the video's size, by their place.
 
     A frame that is not held is decoded from the video's beginning, with those after it, as many
-    as 256 MiB hold: reading in order goes over the video once for each such batch.
+    as 128 MiB hold: reading in order goes over the video once for each such batch. Once the last
+    of them was read none is held.
 
     Attributes:
         numbers: of the chosen frames, ascending.
@@ -44,7 +45,10 @@ class VideoImages:
         if number not in self._held:
             problem = f"it no longer gives frame {number}"
             raise TruthError(self.video.url, problem, "Restore the file")
-        return self._held[number]
+        image = self._held[number]
+        if at == len(self.numbers) - 1:
+            self._held.clear()
+        return image
 
     @property
     def _batch(self) -> int:

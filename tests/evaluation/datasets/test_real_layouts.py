@@ -203,12 +203,16 @@ def test_lost_poses_are_counted(tmp_path: Path) -> None:
     folder = write_posed(tmp_path / "a" / "seq")
     np.savetxt(folder / "frame-000002.pose.txt", np.full((4, 4), -np.inf))
     (folder / "frame-000004.pose.txt").unlink()
+    (folder / "frame-000005.pose.txt").write_text("")
+    (folder / "frame-000006.pose.txt").write_text("1 2 x\n")
     one = only(tmp_path)
     lost = np.isnan(one.camera_to_world).all(axis=(1, 2))
-    assert np.flatnonzero(lost).tolist() == [2, 4]
+    assert np.flatnonzero(lost).tolist() == [2, 4, 5, 6]
     reasons = [entry.reason for entry in one.left_out]
-    assert reasons[0] == "1 of 7 frames have no pose"
-    assert reasons[1] == "1 of 7 poses are not finite: the camera was lost"
+    assert reasons[0] == "holds no numbers"
+    assert reasons[1].startswith("cannot be read")
+    assert reasons[2] == "1 of 7 frames have no pose"
+    assert reasons[3] == "1 of 7 poses are not finite: the camera was lost"
 
 
 def test_scannet(tmp_path: Path) -> None:
@@ -313,6 +317,15 @@ def test_another_data_set_names_the_command_that_reads_it(
         real_sequences(root)
 
 
+def test_another_data_set_beside_sequences_is_named_too(adt: Replica, tmp_path: Path) -> None:
+    write_posed(tmp_path / "a" / "seq")
+    name = next(iter(adt.clips))
+    shutil.copy(adt.root / f"{name}.npz", tmp_path)
+    [one], [other] = real_sequences(tmp_path)
+    assert (one.name, other.subject) == ("a/seq", name)
+    assert "run `easi3r evaluate adt" in other.reason
+
+
 def test_a_folder_without_truth_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TruthError, match="holds no sequence with truth"):
         real_sequences(tmp_path)
@@ -342,7 +355,7 @@ def other_size(folder: Path) -> None:
     ("spoil", "message"),
     [
         (mirrored, r"frame-000000.pose.txt\[0\]: mirrors"),
-        (no_matrix, r"frame-000000.pose.txt: holds \(2,\) numbers, not 4 x 4"),
+        (no_matrix, r"frame-000000.pose.txt: holds \(1, 2\) numbers, not 4 x 4"),
         (coloured_depth, r"frame-000003.depth.png: is no depth: an image of mode RGB"),
         (other_size, r"frame-000003.color.png: its images differ in size"),
     ],
