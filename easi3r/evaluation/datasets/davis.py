@@ -60,7 +60,7 @@ def read(name: str, folder: Path, stride: Stride, least_depth_m: float) -> TrueS
     places = strided(len(paths), stride, slice(None))
     kept, unreadable = readable([paths[at] for at in places])
     places = [places[at] for at in kept]
-    images = image_files([paths[at] for at in places])
+    images = image_files(folder, [paths[at] for at in places])
     chosen = [masks[at] for at in places]
     motion, masks_left_out = mask_files(annotations, chosen, images.width, images.height)
     return TrueSequence(

@@ -62,7 +62,7 @@ def read(name: str, folder: Path, stride: Stride, least_depth_m: float) -> TrueS
     paths = [folder / "rgb" / "1x" / f"{names[at]}.png" for at in places]
     kept, unreadable = readable(paths)
     places = [places[at] for at in kept]
-    images = image_files([paths[at] for at in kept])
+    images = image_files(folder, [paths[at] for at in kept])
     stems = [str(names[at]) for at in places]
     intrinsics, poses, lost = _cameras(folder, stems, images)
     candidates = [folder / "depth" / "1x" / f"{stem}.npy" for stem in stems]

@@ -82,7 +82,7 @@ def _of_images(
     belonging = masks_of_images(folder, masks, [path.stem for path in paths])
     kept, unreadable = readable(paths)
     places = [kept[at] for at in choice.of(len(kept))]
-    images = image_files([paths[at] for at in places])
+    images = image_files(paths[0].parent, [paths[at] for at in places])
     sequence = _sequence(
         name=name,
         frame_names=tuple(paths[at].stem for at in places),

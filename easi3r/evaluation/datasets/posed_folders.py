@@ -157,7 +157,7 @@ def _sequence(
     kept, unreadable = readable(files.images)
     places = [kept[at] for at in options.choice.of(len(kept))]
     chosen = files.of(places)
-    images = image_files(chosen.images)
+    images = image_files(folder, chosen.images)
     reader = options.depth_reader
     depth_paths, depths_left_out = usable(chosen.depths, reader, images.width, images.height)
     depths = DepthFiles(depth_paths, reader, images.width, images.height, options.least_depth_m)

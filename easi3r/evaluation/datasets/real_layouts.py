@@ -180,9 +180,14 @@ def _frames_of(masks: Path) -> Path | None:
 
 
 def _folders(root: Path) -> Iterator[Path]:
-    """A folder and all below it, in order; hidden ones left out."""
-    for here, below, _ in os.walk(root):
+    """A folder and all below it, in order; hidden ones left out, links followed once."""
+    seen = set()
+    for here, below, _ in os.walk(root, followlinks=True):
         below[:] = sorted(name for name in below if not name.startswith((".", "@")))
+        if (real := os.path.realpath(here)) in seen:
+            below.clear()
+            continue
+        seen.add(real)
         yield Path(here)
 
 

@@ -81,7 +81,7 @@ def read_rgbd(
         raise TruthError(str(folder), problem, "Give the whole sequence, or choose frames yourself")
     kept, unreadable = readable([images.paths[at] for at in places])
     places = [places[at] for at in kept]
-    files = image_files([images.paths[at] for at in places])
+    files = image_files(folder, [images.paths[at] for at in places])
     depths, depths_left_out = _nearest_depths(folder, images.seconds[places], files, least_depth_m)
     poses = quaternion_poses(str(folder / "groundtruth.txt"), rows[[pose_of[at] for at in places]])
     intrinsics = _intrinsics(folder, calibration, len(places), files.width, files.height)

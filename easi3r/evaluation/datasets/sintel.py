@@ -52,7 +52,7 @@ def read(name: str, folder: Path, stride: Stride, least_depth_m: float) -> TrueS
     places = strided(len(paths), stride, slice(None))
     kept, unreadable = readable([paths[at] for at in places])
     places = [places[at] for at in kept]
-    images = image_files([paths[at] for at in places])
+    images = image_files(folder, [paths[at] for at in places])
     stems = [paths[at].stem for at in places]
     intrinsics, poses, lost = _cameras(training / "camdata_left" / name, stems)
     candidates = [training / "depth" / name / f"{stem}.dpt" for stem in stems]

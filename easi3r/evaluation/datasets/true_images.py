@@ -99,18 +99,21 @@ class ImageFiles:
         return np.array(image)
 
 
-def image_files(paths: Sequence[Path]) -> ImageFiles:
+def image_files(folder: Path, paths: Sequence[Path]) -> ImageFiles:
     """Images of one sequence, of the first one's size.
 
     Only headers are read, but for the first: an image that is turned by 90 degrees among others
     that are not is refused when it is read.
+
+    Args:
+        folder: of the sequence, for messages.
 
     Raises:
         TruthError: there are none, or the first cannot be read.
         FrameSizeError: they differ in size.
     """
     if not paths:
-        raise TruthError("images", "there are none", "Check the folder")
+        raise TruthError(str(folder), "holds no image that can be read", "Restore the folder")
     width, height = open_image(paths[0]).size
     for path in paths[1:]:
         size = header(path).size

@@ -96,6 +96,14 @@ def test_what_cannot_be_used_is_named(davis: Replica, tmp_path: Path) -> None:
     assert "its images differ in size" in left_out[0].reason
 
 
+def test_a_sequence_without_one_whole_image_is_refused(davis: Replica, tmp_path: Path) -> None:
+    shutil.copytree(davis.root, tmp_path, dirs_exist_ok=True)
+    for path in (tmp_path / "JPEGImages/480p/bear").iterdir():
+        path.write_bytes(path.read_bytes()[:200])
+    _, [refused] = sequences("davis", tmp_path)
+    assert "480p/bear: holds no image that can be read" in refused.reason
+
+
 def test_what_is_not_there_is_refused(davis: Replica, sintel: Replica, tmp_path: Path) -> None:
     with pytest.raises(TruthError, match="no such folder"):
         sequences("davis", tmp_path / "absent")

@@ -299,6 +299,15 @@ def test_unsupervised_annotations(davis: Replica, tmp_path: Path) -> None:
     np.testing.assert_array_equal(found[0].motion(4), true.astype(np.uint8))
 
 
+def test_links_are_followed_and_end(tmp_path: Path) -> None:
+    write_posed(tmp_path / "disk" / "a" / "seq")
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "a").symlink_to(tmp_path / "disk" / "a")
+    (tmp_path / "disk" / "a" / "back").symlink_to(root)
+    assert only(root).name == "a/seq"
+
+
 def test_names_that_clash_are_told_apart_by_their_folders(tmp_path: Path) -> None:
     for above in ("x", "y"):
         for frame in range(3):
