@@ -67,28 +67,16 @@ def read_rgbd(
         TruthError, FrameSizeError: it cannot be used.
     """
     images = _timed_files(folder, "rgb")
-    times, rows, damaged = _trajectory(folder / "groundtruth.txt")
-    pose_of = pair_within(images.seconds, times, _PAIRED_SECONDS)
-    unpaired = len(images.paths) - len(pose_of)
-    if not pose_of:
-        problem = f"no pose lies within {_PAIRED_SECONDS} s of an image"
-        raise TruthError(
-            str(folder / "groundtruth.txt"), problem, "Check that times are of one clock"
-        )
-    places = choose(sorted(pose_of), len(images.paths))
+    pairs, unpaired = _pairs(folder / "groundtruth.txt", images)
+    places = choose(sorted(pairs), len(images.paths))
     if not places:
         problem = f"none of its {len(images.paths)} images is among the frames that are read"
         raise TruthError(str(folder), problem, "Give the whole sequence, or choose frames yourself")
     kept, unreadable = readable([images.paths[at] for at in places])
     places = [places[at] for at in kept]
     files = image_files(folder, [images.paths[at] for at in places])
-    depths, depths_left_out = _nearest_depths(folder, images.seconds[places], files, least_depth_m)
-    poses = quaternion_poses(str(folder / "groundtruth.txt"), rows[[pose_of[at] for at in places]])
-    intrinsics = _intrinsics(folder, calibration, len(places), files.width, files.height)
-    left_out = [*damaged, *unreadable, *depths_left_out]
-    if unpaired:
-        words = f"{unpaired} of {len(images.paths)} images have no pose within {_PAIRED_SECONDS} s"
-        left_out.append(LeftOut("groundtruth.txt", words))
+    depths, no_depths = _nearest_depths(folder, images.seconds[places], files, least_depth_m)
+    poses = np.stack([pairs[at] for at in places])
     return TrueSequence(
         name=name,
         dataset=dataset,
@@ -99,11 +87,31 @@ def read_rgbd(
         image=files,
         motion=no_motion,
         depth=depths,
-        camera_to_world=poses,
-        intrinsics=intrinsics,
+        camera_to_world=quaternion_poses(str(folder / "groundtruth.txt"), poses),
+        intrinsics=_intrinsics(folder, calibration, len(places), files.width, files.height),
         depth_left_out=depths.left_out,
-        left_out=tuple(left_out),
+        left_out=(*unreadable, *no_depths, *unpaired),
     )
+
+
+def _pairs(
+    trajectory: Path, images: TimedFiles
+) -> tuple[dict[int, Float64[np.ndarray, "7"]], tuple[LeftOut, ...]]:
+    """The pose `tx ty tz qx qy qz qw` of each image that has one, by place, and what has none.
+
+    Raises:
+        TruthError: no image has a pose.
+    """
+    times, rows, lost = _trajectory(trajectory)
+    pairs = pair_within(images.seconds, times, _PAIRED_SECONDS)
+    if not pairs:
+        problem = f"no pose lies within {_PAIRED_SECONDS} s of an image"
+        raise TruthError(str(trajectory), problem, "Check that times are of one clock")
+    left_out = list(lost)
+    if unpaired := len(images.paths) - len(pairs):
+        words = f"{unpaired} of {len(images.paths)} images have no pose within {_PAIRED_SECONDS} s"
+        left_out.append(LeftOut(trajectory.name, words))
+    return {image: rows[pose] for image, pose in pairs.items()}, tuple(left_out)
 
 
 def pair_within(
