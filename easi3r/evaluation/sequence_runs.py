@@ -110,9 +110,9 @@ def annotate_sequences(
         run = Run.of(str(manifest), evaluation.dataset, settings, evaluation.load)
         with watcher() as shown:
             record = annotate_collection(run, executor, shown, steps or RunSteps())
-        for one in _collected(run, record, by_url):
-            name = one.sequence.name
-            annotated[name] = replace(one, video_seconds=video_seconds[name])
+        for done in _collected(run, record, by_url):
+            name = done.sequence.name
+            annotated[name] = replace(done, video_seconds=video_seconds[name])
     return tuple(annotated[one.name] for one in sequences)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.video.stream import VideoStream
 from jaxtyping import Int64, UInt8
 
 from easi3r.errors import UnwritableDestinationError
@@ -62,7 +63,7 @@ class _FramesDigest:
 
     def over(self, images: Iterable[Image]) -> Iterator[Image]:
         for image in images:
-            self._sha256.update(np.ascontiguousarray(image))
+            self._sha256.update(np.ascontiguousarray(image).data)
             yield image
 
     @property
@@ -112,6 +113,7 @@ def _encode(images: Iterable[Image], sequence: TrueSequence, path: Path) -> None
     muxing = {"fflags": "+bitexact"}
     with av.open(str(path), "w", format="matroska", options=muxing) as container:
         stream = container.add_stream(_CODEC, rate=1 / _TICK, options=dict(_OPTIONS))
+        assert isinstance(stream, VideoStream)  # which follows from the codec
         stream.width, stream.height, stream.pix_fmt = sequence.width, sequence.height, _PIXELS
         stream.time_base = stream.codec_context.time_base = _TICK
         for tick, image in zip(_ticks(sequence).tolist(), images, strict=True):
