@@ -7,6 +7,8 @@ from PIL import Image
 
 from easi3r.config import Settings
 from easi3r.evaluation.sequence import MOVING, STILL, TrueSequence
+from easi3r.evaluation.source_pixels import PixelLookup
+from easi3r.geometry import transform_intrinsics
 from easi3r.synthetic import RenderedClip, SceneSettings, render, sample_scene
 from easi3r.types import ClipAnnotation, ClipSpec, Frames, Provenance, Reconstruction
 from easi3r.video import decode
@@ -59,8 +61,31 @@ def give_answer(clip: RenderedClip, video: Path) -> None:
     )
 
 
+def give_truth(sequence: TrueSequence, video: Path) -> None:
+    """Put the truth of a sequence beside its video; depth 1 where none is known."""
+    places = range(len(sequence))
+    size = (sequence.height, sequence.width)
+    depths = [sequence.depth(place) for place in places]
+    motions = [sequence.motion(place) for place in places]
+    poses, intrinsics = sequence.camera_to_world, sequence.intrinsics
+    still = np.tile(np.eye(4), (len(sequence), 1, 1))
+    pinhole = np.array([[50.0, 0, size[1] / 2], [0, 50, size[0] / 2], [0, 0, 1]])
+    video.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(
+        video.with_suffix(".npz"),
+        depth=np.stack(
+            [np.ones(size, np.float32) if d is None else np.where(d > 0, d, 1) for d in depths]
+        ).astype(np.float32),
+        camera_to_world=still if poses is None else poses,
+        intrinsics=np.tile(pinhole, (len(sequence), 1, 1)) if intrinsics is None else intrinsics,
+        dynamic_mask=np.stack(
+            [np.zeros(size, bool) if m is None else m == MOVING for m in motions]
+        ),
+    )
+
+
 class TruthEngine(NullEngine):
-    """Answers with the arrays that `give_answer` put beside the video."""
+    """Answers with the arrays that `give_answer` or `give_truth` put beside the video."""
 
     def decode(self, spec: ClipSpec, settings: Settings) -> Frames:
         """The frames, truly decoded."""
@@ -71,7 +96,10 @@ class TruthEngine(NullEngine):
         record_inference(spec.clip_id)
         with np.load(Path(spec.video_url).with_suffix(".npz")) as arrays:
             answer = {name: arrays[name][frames.frame_index] for name in arrays.files}
-        count, height, width = answer["dynamic_mask"].shape
+        count, height, width, _ = frames.images.shape
+        for name in ("dynamic_mask", "depth"):
+            answer[name] = _stored(answer[name], frames)
+        intrinsics = transform_intrinsics(answer["intrinsics"], frames.source_to_stored)
         poses = np.linalg.inv(answer["camera_to_world"][0]) @ answer["camera_to_world"]
         poses[0] = np.eye(4)
         return ClipAnnotation(
@@ -84,7 +112,7 @@ class TruthEngine(NullEngine):
             dynamic_mask=answer["dynamic_mask"],
             reconstruction=Reconstruction(
                 camera_to_world=poses,
-                intrinsics=answer["intrinsics"],
+                intrinsics=intrinsics,
                 depth=answer["depth"],
                 confidence=np.ones(answer["depth"].shape, np.float32),
                 loss_history=np.array([0.1]),
@@ -100,6 +128,13 @@ class TruthEngine(NullEngine):
                 device="null",
             ),
         )
+
+
+def _stored(values: np.ndarray, frames: Frames) -> np.ndarray:
+    """Values of source pixels at the stored ones."""
+    source, stored = values.shape[1:], frames.images.shape[1:3]
+    lookup = PixelLookup.to_source(frames.source_to_stored, source, stored, source)
+    return np.stack([lookup(one) for one in values])
 
 
 def write_davis(root: Path, clips: dict[str, RenderedClip]) -> Path:
