@@ -12,20 +12,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from easi3r.cli.consoles import answer_console, error_console
+from easi3r.cli.dataset_commands import add_dataset_commands, print_sequences
 from easi3r.cli.options import SettingsFile, Weights, parse_settings
 
 if TYPE_CHECKING:
     import numpy as np
 
     from easi3r.config import Settings
+    from easi3r.evaluation.real import RealResult
     from easi3r.evaluation.requirements import Verdict
     from easi3r.evaluation.results import ClipResult
     from easi3r.model import LoadedModel
 
 evaluate = typer.Typer(no_args_is_help=True, help="Scores beside baselines, where there is truth.")
+add_dataset_commands(evaluate)
 
 RequireOption = Annotated[
     bool, typer.Option("--require", help="Exit 1 if a figure that must be met is not.")
@@ -93,52 +95,57 @@ def real(
     ] = None,
     require: RequireOption = False,
 ) -> None:
-    """Score real video with truth: masks (DAVIS), or poses and depths (7-Scenes).
+    """Score real video with truth: masks, poses and depths, as far as a folder has them.
 
     A folder is searched for `NAME_masks/` beside `NAME.mp4` or `NAME/`, for
-    `Annotations/../NAME/` beside `JPEGImages/../NAME/`, and for folders of
-    `frame-*.color.png`, `.depth.png` (mm) and `.pose.txt` (camera-to-world, metres).
+    `Annotations/../NAME/` beside `JPEGImages/../NAME/`, for folders of `frame-*.color.png` or
+    `.color.jpg` with `.pose.txt` (camera-to-world, metres) and `.depth.png` (mm), with `masks/`
+    beside where something moves, and for ScanNet's `color/`, `pose/`, `depth/`.
     """
     from easi3r.cli.progress_bar import with_lines
     from easi3r.errors import Easi3RError
+    from easi3r.evaluation.datasets import FrameChoice, masked_sequence, real_sequences
     from easi3r.evaluation.real import score_sequence
-    from easi3r.evaluation.report import figures_table, masks_table, verdicts_table
+    from easi3r.evaluation.report import masks_table, verdicts_table
     from easi3r.evaluation.requirements import POSED_VIDEO, judge
-    from easi3r.evaluation.sequences import FrameChoice, find_sequences, masked_video
+    from easi3r.evaluation.sequence_scores import SequenceResult
     from easi3r.model import load_checkpoint
     from easi3r.pipeline import select_device
 
+    choice = FrameChoice(frames, stride)
     if masks is None:
-        sequences = find_sequences(source, _intrinsics(focal_px, principal_px))
+        sequences, refused = real_sequences(source, _intrinsics(focal_px, principal_px), choice)
     else:
-        sequences = (masked_video(source, masks),)
+        sequences, refused = (masked_sequence(source, masks, choice),), ()
     settings = parse_settings(settings_file, {"model": {"weights": weights}})
     model = load_checkpoint(settings.model.weights, settings.model.sha256)
     model.network.to(select_device(settings.execution.device))
-    choice = FrameChoice(frames, stride)
-    failures: dict[str, str] = {}
+    failed = [
+        SequenceResult(one.subject, "real", 0, problem=f"truth: {one.reason}") for one in refused
+    ]
 
-    def scored() -> Iterator["ClipResult"]:
+    def scored() -> Iterator["RealResult"]:
         for one in sequences:
             try:
-                yield score_sequence(one, model, settings, choice)
+                yield score_sequence(one, model, settings)
             except Easi3RError as error:
-                failures[one.name] = str(error)
-                error_console().print(f"[red]not scored[/red]  {one.name}: {escape(str(error))}")
+                problem = f"{error.reason}: {error}"
+                failed.append(SequenceResult(one.name, "real", len(one), problem=problem))
 
     results = list(with_lines(scored(), len(sequences)))
-    posed = [one for one in results if one.geometry]
-    verdicts = judge(POSED_VIDEO, posed) if posed else ()
+    clips = [one.clip for one in results]
+    still = [one for one in clips if one.geometry and one.moving_share == 0]
+    verdicts = judge(POSED_VIDEO, still) if still else ()
     console = answer_console()
-    if results:
-        console.print(figures_table(results))
-    for result in results:
-        console.print(masks_table([result], f"Masks, {result.name}"))
+    print_sequences([*(one.sequence for one in results), *failed])
+    if any(one.masks for one in clips):
+        console.print(masks_table(clips, "Masks at the network's size, means"))
     if verdicts:
         console.print(verdicts_table(verdicts))
-    _write(results, verdicts, _described(model, settings) | {"not_scored": failures}, out)
+    problems = {"not_scored": {one.name: one.problem for one in failed}}
+    _write(clips, verdicts, _described(model, settings) | problems, out)
     missed = require and not all(one.meets_must for one in verdicts)
-    raise typer.Exit(1 if failures or missed else 0)
+    raise typer.Exit(1 if failed or missed else 0)
 
 
 def _intrinsics(

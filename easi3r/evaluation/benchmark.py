@@ -15,7 +15,12 @@ from easi3r.config import SamplingSettings, Settings
 from easi3r.errors import WorkerLostError
 from easi3r.evaluation.benchmark_clips import BenchmarkClip, render_benchmark_clip
 from easi3r.evaluation.examination import ExaminedClip, examine
-from easi3r.evaluation.results import ClipResult, score_geometry, score_motion
+from easi3r.evaluation.results import (
+    ClipResult,
+    motion_methods,
+    score_geometry,
+    score_motion,
+)
 from easi3r.evaluation.truth import Truth, resample_truth
 from easi3r.model import LoadedModel, load_checkpoint
 from easi3r.motion import DISFlow
@@ -61,6 +66,7 @@ def run_clip(clip: BenchmarkClip, settings: Settings, folder: Path) -> ClipResul
     start = time.perf_counter()
     examined = examine(frames, model, settings)
     seconds = time.perf_counter() - start
+    methods = motion_methods(examined, frames, DISFlow())
     return ClipResult(
         name=clip.name,
         group=clip.kind.value,
@@ -69,7 +75,7 @@ def run_clip(clip: BenchmarkClip, settings: Settings, folder: Path) -> ClipResul
         width=frames.images.shape[2],
         scene_depth=truth.scene_depth,
         moving_share=float(truth.dynamic_mask.mean()),
-        masks=score_motion(examined, frames, truth.dynamic_mask, truth.objects, DISFlow()),
+        masks=score_motion(methods, truth.dynamic_mask, truth.objects),
         geometry=score_geometry(examined, truth, clip.kind.camera_moves),
         seconds=seconds,
         pictures=(_picture(clip.name, frames, examined, truth),),

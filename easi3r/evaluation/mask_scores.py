@@ -37,23 +37,29 @@ def score_masks(
     score: Float[np.ndarray, "frames height width"],
     truth: Bool[np.ndarray, "frames height width"],
     objects: Bool[np.ndarray, "frames height width"] | None = None,
+    counted: Bool[np.ndarray, "frames height width"] | None = None,
 ) -> MaskScores:
     """Accuracy of masks, and of the scores they come from.
 
     A frame where mask and truth are both empty agrees fully: its intersection over union is 1.
+    Shares are NaN where no frame counts.
 
     Args:
         score: higher where something is more likely to move.
         truth: True where something moves.
         objects: True on whatever could move, whether it does or not; None where not known.
+        counted: pixels whose truth is known; None: all of them. A frame without any is left out.
     """
+    if counted is None:
+        counted = np.ones(truth.shape, bool)
+    truth, still = truth & counted, ~truth & counted
     intersection = (mask & truth).sum(axis=(1, 2))
-    union = (mask | truth).sum(axis=(1, 2))
+    union = ((mask & counted) | truth).sum(axis=(1, 2))
     jaccard = np.where(union > 0, intersection / np.maximum(union, 1), 1.0)
-    still = ~truth
+    jaccard = jaccard[counted.any(axis=(1, 2))]
     return MaskScores(
-        jaccard_mean=float(jaccard.mean()),
-        jaccard_recall=float((jaccard > _RECALL_IOU).mean()),
+        jaccard_mean=float(jaccard.mean()) if len(jaccard) else math.nan,
+        jaccard_recall=float((jaccard > _RECALL_IOU).mean()) if len(jaccard) else math.nan,
         auc=_auc(score, truth, still),
         auc_objects=math.nan if objects is None else _auc(score, truth, still & objects),
         false_positive_share=float(mask[still].mean()) if still.any() else math.nan,

@@ -1,11 +1,17 @@
 """All scores of one clip, every method beside the others."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float64
 
-from easi3r.evaluation.baselines import constant_velocity, mask_baselines, static_camera
+from easi3r.evaluation.baselines import (
+    MotionMasks,
+    constant_velocity,
+    mask_baselines,
+    static_camera,
+)
 from easi3r.evaluation.camera_scores import (
     StillCameraScores,
     TrajectoryScores,
@@ -21,6 +27,7 @@ from easi3r.evaluation.depth_scores import (
 )
 from easi3r.evaluation.examination import OURS, ExaminedClip
 from easi3r.evaluation.mask_scores import MaskScores, score_masks
+from easi3r.evaluation.path_scores import known_poses
 from easi3r.evaluation.truth import Truth
 from easi3r.geometry import world_point_map
 from easi3r.motion import FlowEstimator
@@ -76,16 +83,24 @@ class ClipResult:
     pictures: tuple[TruthRow, ...]
 
 
+def motion_methods(
+    examined: ExaminedClip, frames: Frames, flow_estimator: FlowEstimator
+) -> tuple[MotionMasks, ...]:
+    """Our masks, those of every cue alone, and the baselines', all of the same frames."""
+    baselines = mask_baselines(frames.images, flow_estimator)
+    return (examined.masks, *examined.cues, *baselines)
+
+
 def score_motion(
-    examined: ExaminedClip,
-    frames: Frames,
+    methods: Iterable[MotionMasks],
     truth: Bool[np.ndarray, "frames height width"],
-    objects: Bool[np.ndarray, "frames height width"] | None,
-    flow_estimator: FlowEstimator,
+    objects: Bool[np.ndarray, "frames height width"] | None = None,
+    counted: Bool[np.ndarray, "frames height width"] | None = None,
 ) -> dict[str, MaskScores]:
-    """Our masks, every cue alone, and the baselines on the same frames."""
-    methods = (examined.masks, *examined.cues, *mask_baselines(frames.images, flow_estimator))
-    return {one.method: score_masks(one.mask, one.score, truth, objects) for one in methods}
+    """Scores of the masks of each method; for the other arguments see `score_masks`."""
+    return {
+        one.method: score_masks(one.mask, one.score, truth, objects, counted) for one in methods
+    }
 
 
 def score_geometry(
@@ -94,6 +109,7 @@ def score_geometry(
     """Our cameras, depths and points, those of the first pass, and the baselines.
 
     Args:
+        truth: depth of 0 or NaN where it is not known, poses of NaN where they are not.
         camera_moves: whether the true camera moves; decides which camera scores apply.
     """
     frames = len(truth)
@@ -113,8 +129,8 @@ def score_geometry(
             (STATIC_CAMERA, static_camera(frames)),
             (CONSTANT_VELOCITY, constant_velocity(frames)),
         ):
-            path = score_trajectory(poses, truth.camera_to_world, truth.scene_depth)
-            scores[name] = GeometryScores(trajectory=path)
+            if (path := _score_path(poses, truth)) is not None:
+                scores[name] = GeometryScores(trajectory=path)
     return scores
 
 
@@ -122,7 +138,7 @@ def _score_reconstruction(ours: Reconstruction, truth: Truth, camera_moves: bool
     poses = ours.camera_to_world
     trajectory, still_camera = None, None
     if camera_moves:
-        trajectory = score_trajectory(poses, truth.camera_to_world, truth.scene_depth)
+        trajectory = _score_path(poses, truth)
     else:
         still_camera = score_still_camera(poses, ours.depth, truth.depth)
     return GeometryScores(
@@ -133,11 +149,21 @@ def _score_reconstruction(ours: Reconstruction, truth: Truth, camera_moves: bool
     )
 
 
+def _score_path(poses: Float64[np.ndarray, "frames 4 4"], truth: Truth) -> TrajectoryScores | None:
+    """Over the frames whose true pose is known; None where no two are."""
+    known = known_poses(truth.camera_to_world)
+    if known.sum() < 2:
+        return None
+    return score_trajectory(poses[known], truth.camera_to_world[known], truth.scene_depth)
+
+
 def _score_points(
     depth: np.ndarray, intrinsics: np.ndarray, poses: np.ndarray, truth: Truth
 ) -> PointScores:
+    posed = known_poses(truth.camera_to_world)
+    true_depth = truth.depth[posed]
     return score_points(
-        world_point_map(depth, intrinsics, poses),
-        world_point_map(truth.depth, truth.intrinsics, truth.camera_to_world),
-        known_depth(truth.depth),
+        world_point_map(depth[posed], intrinsics[posed], poses[posed]),
+        world_point_map(true_depth, truth.intrinsics[posed], truth.camera_to_world[posed]),
+        known_depth(true_depth),
     )

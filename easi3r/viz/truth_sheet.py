@@ -33,7 +33,7 @@ class TruthRow:
 
     Attributes:
         image: RGB, 0..255.
-        true_mask, mask: True where something moves.
+        true_mask, mask: True where something moves; `true_mask` is None where that is not known.
         score: higher where something is more likely to move.
         true_depth: > 0; 0 or NaN where not known; None where none is.
         depth: > 0, in any unit: drawn after division by the median of depth / true depth.
@@ -41,7 +41,7 @@ class TruthRow:
 
     name: str
     image: UInt8[np.ndarray, "height width 3"]
-    true_mask: Bool[np.ndarray, "height width"]
+    true_mask: Bool[np.ndarray, "height width"] | None
     mask: Bool[np.ndarray, "height width"]
     score: Float32[np.ndarray, "height width"]
     true_depth: Float32[np.ndarray, "height width"] | None
@@ -53,11 +53,13 @@ def truth_sheet(rows: Sequence[TruthRow], title: str) -> Figure:
 
     Scores run from the lowest to the highest of the frame; depths are drawn on a logarithmic scale,
     so that a far background leaves something of the foreground, both of a row over one range.
-    True depth has no column where no row has any.
+    True masks and true depth have no column where no row has any.
     """
     names = ["frame", "true mask", "our mask", "our score", "true depth", "our depth"]
     if all(row.true_depth is None for row in rows):
         names.remove("true depth")
+    if all(row.true_mask is None for row in rows):
+        names.remove("true mask")
     heights = [_TILE * min(1.0, row.image.shape[0] / row.image.shape[1]) for row in rows]
     width = _LEFT + len(names) * (_TILE + _GAP) + 0.1
     height = _HEADER + sum(heights) + _GAP * len(rows) + 0.1
@@ -102,7 +104,8 @@ def _pictures(row: TruthRow) -> dict[str, _Picture]:
         depth -= np.median((depth - true_depth)[known])
     shown = true_depth[known] if known.any() else depth
     near, far = np.percentile(shown, _DEPTH_PERCENTILES).tolist()
-    masks = overlay_masks(np.stack([row.image] * 2), np.stack([row.true_mask, row.mask]))
+    true_mask = np.zeros_like(row.mask) if row.true_mask is None else row.true_mask
+    masks = overlay_masks(np.stack([row.image] * 2), np.stack([true_mask, row.mask]))
     return {
         "frame": _Picture(row.image),
         "true mask": _Picture(masks[0]),

@@ -3,7 +3,9 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
@@ -12,6 +14,8 @@ from easi3r.cli.app import app
 from easi3r.evaluation.benchmark_clips import Kind
 from easi3r.evaluation.figures import FIGURES
 from easi3r.motion.cues import FEATURES
+from tests.evaluation.true_sequences import rendered
+from tests.replicas.clips import save
 
 KINDS = {kind.value for kind in Kind}
 
@@ -41,18 +45,54 @@ def test_synthetic_scores_every_kind_and_draws_it(tmp_path: Path) -> None:
     )
 
 
-def test_real_scores_masks_and_poses(shared: Path, tmp_path: Path) -> None:
-    arguments = ["evaluate", "real", str(shared / "videos"), "--frames", "4", "--out"]
-    done = CliRunner().invoke(app, [*arguments, str(tmp_path)])
+def evaluate_real(folder: Path, out: Path, *options: str) -> tuple[str, dict[str, Any]]:
+    arguments = ["evaluate", "real", str(folder), "--frames", "4", "--out", str(out)]
+    done = CliRunner().invoke(app, [*arguments, *options])
     assert done.exit_code == 0, done.output
-    figures = json.loads((tmp_path / "scores.json").read_text())["figures"]
-    swan, kitchen = figures["blackswan"], figures["rgbd_7scenes/rgbd-frames"]
+    return done.output, json.loads((out / "scores.json").read_text())["figures"]
+
+
+def test_real_scores_masks(shared: Path, tmp_path: Path) -> None:
+    output, figures = evaluate_real(shared / "videos" / "real", tmp_path)
+    swan = figures["blackswan"]
     assert 0.05 < swan["jm"]["all dynamic"] < 0.2
     assert "ate" not in swan
+    assert "Masks, 1 of 1 sequences" in output
+    assert "cue flow" in output
+
+
+def test_real_scores_poses_and_depth_of_a_still_scene(shared: Path, tmp_path: Path) -> None:
+    output, figures = evaluate_real(shared / "videos" / "rgbd_7scenes", tmp_path)
+    kitchen = figures["rgbd_7scenes/rgbd-frames"]
     assert kitchen["false_positive_share"]["all dynamic"] == 1
     assert kitchen["ate_over_static"]["static camera"] == 1
     assert 0 < kitchen["abs_rel"]["ours"] < 1
-    assert "share of pixels called dynamic" in done.output
+    assert "share of pixels called dynamic" in output
+    for title in ("Masks", "Cameras", "Depth"):
+        assert f"{title}, 1 of 1 sequences" in output
+
+
+def test_real_scores_masks_poses_and_depth_of_one_sequence_together(tmp_path: Path) -> None:
+    """Depth on some frames, a pose lost, masks on some; `.color.jpg`, `masks/` beside `seq/`."""
+    clip = rendered(3, 4)
+    folder = tmp_path / "room" / "seq"
+    for frame in range(4):
+        save(folder / f"frame-{frame:06d}.color.jpg", clip.images[frame])
+        pose = clip.camera_to_world[frame] if frame != 2 else np.full((4, 4), -np.inf)
+        np.savetxt(folder / f"frame-{frame:06d}.pose.txt", pose)
+        if frame < 2:
+            depth = (clip.depth[frame].clip(0, 60) * 1000).astype(np.uint16)
+            save(folder / f"frame-{frame:06d}.depth.png", depth)
+        if frame != 1:
+            mask = clip.dynamic_mask[frame].astype(np.uint8) * 255
+            save(tmp_path / "room" / "masks" / f"frame-{frame:06d}.png", mask)
+    np.savetxt(folder.parent / "camera-intrinsics.txt", clip.intrinsics[0])
+    output, figures = evaluate_real(tmp_path / "room", tmp_path / "out")
+    (scores,) = (value for name, value in figures.items() if name != "all")
+    assert {"jm", "ate", "abs_rel"} <= scores.keys()
+    for title in ("Masks", "Cameras", "Depth"):
+        assert f"{title}, 1 of 1 sequences" in output
+    assert "left out" in output
 
 
 def test_required_figures_that_are_missed_end_in_1(shared: Path, tmp_path: Path) -> None:
@@ -91,6 +131,7 @@ def test_a_sequence_that_cannot_be_scored_is_named_and_the_others_go_on(
     scores = json.loads((out / "scores.json").read_text())
     (name,) = scores["run"]["not_scored"]
     assert name.endswith("broken")
+    assert "(truth)" in done.output
     (scored,) = scores["clips"]
     assert scored["name"].endswith("kitchen/rgbd-frames")
 

@@ -8,6 +8,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from easi3r.evaluation import score_depth, score_points
+from easi3r.evaluation.depth_scores import point_distances, score_depth_per_frame
 
 
 def random_depth(seed: int = 0) -> np.ndarray:
@@ -88,3 +89,47 @@ def test_half_a_cloud_is_accurate_but_not_complete() -> None:
     collapsed[..., 2] = np.abs(truth[..., 2])  # as if only the front were seen
     scores = score_points(collapsed, truth, np.ones(truth.shape[:3], bool))
     assert scores.completeness > 1.3 * scores.accuracy
+
+
+def test_a_scale_and_a_shift_of_each_frame_are_forgiven() -> None:
+    truth = np.random.default_rng(0).uniform(1, 4, (3, 6, 8)).astype(np.float32)
+    drift = np.array([0.5, 2.0, 3.0], np.float32)[:, None, None]
+    estimate = truth * drift + drift
+    assert score_depth(estimate, truth).abs_rel > 0.1
+    scores = score_depth_per_frame(estimate, truth)
+    assert scores.abs_rel == pytest.approx(0, abs=1e-6)
+    assert scores.delta_1_25 == 1
+
+
+def test_known_errors_of_depth_by_hand() -> None:
+    """A tenth of the pixels 30 % too far; unknown pixels and frames take no part."""
+    truth = np.full((3, 10, 10), 2.0, np.float32)
+    truth[1] = 0
+    estimate = np.where(truth > 0, truth * 5, np.float32(1000))
+    estimate[:, 0] *= 1.3
+    scores = score_depth(estimate, truth)
+    assert scores.abs_rel == pytest.approx(0.03, abs=1e-6)
+    assert scores.delta_1_25 == pytest.approx(0.9)
+    # One depth is true in every frame: its best fit is the mean, wherever the estimate errs.
+    assert score_depth_per_frame(estimate, truth).abs_rel == pytest.approx(0, abs=1e-6)
+    nothing = score_depth_per_frame(estimate, np.zeros_like(truth))
+    assert math.isnan(nothing.abs_rel)
+
+
+def test_one_depth_fits_a_frame_by_its_mean() -> None:
+    truth = np.array([[[1.0, 3.0]]], np.float32)
+    scores = score_depth_per_frame(np.ones_like(truth), truth)
+    assert scores.abs_rel == pytest.approx((1 + 1 / 3) / 2)
+
+
+def test_distances_of_points_by_hand() -> None:
+    truth = np.array([[0.0, 0, 0], [10, 0, 0], [20, 0, 0]])
+    estimate = truth + np.array([[1.0, 0, 0], [2, 0, 0], [-6, 0, 0]])  # at 1, 12 and 14
+    scores = point_distances(estimate, truth)
+    assert scores.distance == pytest.approx(3)
+    assert scores.distance_median == pytest.approx(2)
+    assert scores.accuracy == pytest.approx((1 + 2 + 4) / 3)
+    assert scores.accuracy_median == pytest.approx(2)
+    assert scores.completeness == pytest.approx((1 + 2 + 6) / 3)
+    assert scores.completeness_median == pytest.approx(2)
+    assert math.isnan(point_distances(estimate[:0], truth[:0]).accuracy)
