@@ -46,15 +46,23 @@ class SamplingSettings(_Frozen):
         return self
 
 
+FrameFit = Literal["crop", "pad", "resize"]
+
+
 class VideoSettings(_Frozen):
     """How frames are read.
 
     `long_side_px` None: the side the weights were trained at. `broken_stream` says what to do
     with a video whose decoding stops midway: quarantine it, or keep the frames before the break.
+    `fit` brings a resized picture to whole patches of the network: `crop` cuts off what is over on
+    each side; `pad` repeats the pixels at its edges, and the padding never moves and has no
+    confidence; `resize` stretches it to the nearest whole patches, so that pixels are not quite
+    square (`easi3r.video.fit_size`).
     """
 
     long_side_px: Annotated[int, Field(ge=32, le=4096)] | None = None
     broken_stream: Literal["quarantine", "keep_frames_before_break"] = "quarantine"
+    fit: FrameFit = "crop"
 
 
 class ShotSettings(_Frozen):

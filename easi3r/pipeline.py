@@ -31,7 +31,7 @@ from easi3r.types import (
     Reconstruction,
     digest,
 )
-from easi3r.video import decode
+from easi3r.video import FrameSize, decode
 
 
 def annotate_clip(
@@ -66,8 +66,13 @@ def decode_clip(spec: ClipSpec, model: LoadedModel, settings: Settings) -> Frame
         VideoError: they cannot be read.
         UnreadableURLError, StorageUnavailableError: nor can their file.
     """
+    return decode(spec, *frame_size(model, settings))
+
+
+def frame_size(model: LoadedModel, settings: Settings) -> FrameSize:
+    """The size of frames that the settings, or else the weights, ask for."""
     long_side = settings.video.long_side_px or model.config.long_side_px
-    return decode(spec, long_side, model.config.patch_size)
+    return FrameSize(long_side, model.config.patch_size, settings.video.fit)
 
 
 def annotate_decoded(
@@ -100,6 +105,7 @@ def annotate_decoded(
         scale=known.annotated_scale,
         poses_given=known.camera_to_world is not None,
         seconds_by_stage=clock.seconds,
+        padding=frames.padding,
     )
 
 

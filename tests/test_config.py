@@ -58,6 +58,7 @@ def test_the_digest_leaves_the_weights_to_the_result_id() -> None:
     [
         {"sampling": {"clip_frames": 25}},
         {"video": {"long_side_px": 256}},
+        {"video": {"fit": "pad"}},
         {"graph": {"window": 4}},
         {"model": {"precision": "bfloat16"}},
         {"segmentation": {"clusters": 32}},
@@ -113,7 +114,7 @@ def test_the_first_settings_are_all_still_there() -> None:
         ({"sampling": {"clip_frames": 25}}, True),
         ({"video": {"broken_stream": "keep_frames_before_break"}}, True),
         ({"shots": {"threshold": 20.0}}, True),
-        ({"video": {"long_side_px": 256}}, False),
+        ({"video": {"long_side_px": 256, "fit": "pad"}}, False),
         ({"model": {"precision": "bfloat16"}}, False),
     ],
 )

@@ -24,6 +24,10 @@ Weights = Annotated[
     str | None, typer.Option(help="Name, .pth, folder, URL or Hugging Face repository.")
 ]
 LongSide = Annotated[int | None, typer.Option(help="Pixels; default: the weights' own.")]
+Fit = Annotated[
+    str | None,
+    typer.Option(metavar="crop|pad|resize", help="How frames come to whole patches."),
+]
 ClipFrames = Annotated[int | None, typer.Option(help="Frames of a clip.")]
 OverlapFrames = Annotated[int | None, typer.Option(help="Shared with the next clip.")]
 Stride = Annotated[int | None, typer.Option(help="Take every n-th frame.")]
@@ -47,6 +51,7 @@ class RunOptions:
     rate_hz: RateHz = None
     device: Device = None
     keep_broken: KeepBroken = False
+    fit: Fit = None
 
     def parsed(self) -> "Settings":
         """The settings of the file with the other options on top.
@@ -59,7 +64,11 @@ class RunOptions:
             self.settings,
             {
                 "model": {"weights": self.weights},
-                "video": {"long_side_px": self.long_side, "broken_stream": broken_stream},
+                "video": {
+                    "long_side_px": self.long_side,
+                    "broken_stream": broken_stream,
+                    "fit": self.fit,
+                },
                 "sampling": {
                     "clip_frames": self.clip_frames,
                     "overlap_frames": self.overlap_frames,

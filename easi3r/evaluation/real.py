@@ -19,6 +19,7 @@ from easi3r.evaluation.sequences import (
 from easi3r.evaluation.truth import Truth
 from easi3r.model import LoadedModel
 from easi3r.motion import DISFlow
+from easi3r.pipeline import frame_size
 from easi3r.types import Frames
 from easi3r.viz import TruthRow
 
@@ -39,7 +40,7 @@ def score_sequence(
         TruthError, VideoError: see `easi3r.evaluation.sequences`.
         As `easi3r.pipeline.annotate_frames`.
     """
-    size = (settings.video.long_side_px or model.config.long_side_px, model.config.patch_size)
+    size = frame_size(model, settings)
     if isinstance(sequence, PosedFolder):
         frames, truth = read_posed(sequence, choice, *size)
         moving = truth.dynamic_mask

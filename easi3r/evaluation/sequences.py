@@ -8,12 +8,12 @@ from jaxtyping import Bool, Float64
 from PIL import Image, UnidentifiedImageError
 from scipy.spatial.transform import Rotation
 
-from easi3r.config import SamplingSettings, VideoSettings
+from easi3r.config import FrameFit, SamplingSettings, VideoSettings
 from easi3r.errors import DegenerateGeometryError, FrameSizeError, SettingsError, TruthError
 from easi3r.evaluation.truth import Truth, resample_truth, source_pixels
 from easi3r.geometry import require_poses
 from easi3r.types import Frames
-from easi3r.video import decode, fit_size, plan_clips, probe
+from easi3r.video import FrameSize, decode, fit_size, plan_clips, probe
 
 _IMAGES = {".png", ".jpg", ".jpeg"}
 _VIDEOS = {".mp4", ".mov", ".avi", ".mkv", ".webm"}
@@ -142,7 +142,11 @@ def posed_folder(folder: Path, intrinsics: Float64[np.ndarray, "3 3"] | None = N
 
 
 def read_masked(
-    sequence: MaskedVideo, choice: FrameChoice, long_side_px: int, patch_size: int
+    sequence: MaskedVideo,
+    choice: FrameChoice,
+    long_side_px: int,
+    patch_size: int,
+    fit: FrameFit = "crop",
 ) -> tuple[Frames, Bool[np.ndarray, "frames height width"]]:
     """Frames at the network's size, and their motion masks (True: any mask value but 0).
 
@@ -150,10 +154,10 @@ def read_masked(
         TruthError: masks and frames differ in number or size, or a mask cannot be read.
         VideoError: see `easi3r.video.decode`.
     """
-    masks = _sorted_images(sequence.masks)
+    masks, size = _sorted_images(sequence.masks), FrameSize(long_side_px, patch_size, fit)
     if sequence.video.is_dir():
         paths = _sorted_images(sequence.video)
-        frames = _read_frames(paths, choice.of(len(paths)), long_side_px, patch_size)
+        frames = _read_frames(paths, choice.of(len(paths)), size)
         length, (width, height) = len(paths), _open_image(paths[0]).size
     else:
         video = probe(str(sequence.video))
@@ -163,7 +167,7 @@ def read_masked(
             clip_frames=choice.frames, frame_stride=stride, min_frames=fewest
         )
         spec = plan_clips(video, sampling, VideoSettings())[0]
-        frames = decode(spec, long_side_px, patch_size)
+        frames = decode(spec, *size)
         length, width, height = len(video), video.width, video.height
     if len(masks) != length:
         problem = f"holds {len(masks)} masks, the video has {length} frames"
@@ -173,11 +177,16 @@ def read_masked(
     rows, columns = source_pixels(
         frames.source_to_stored, stored_height, stored_width, (height, width)
     )
-    return frames, np.stack([mask[rows, columns] for mask in source])
+    picture = frames.padding.picture(stored_height, stored_width)
+    return frames, np.stack([mask[rows, columns] & picture for mask in source])
 
 
 def read_posed(
-    sequence: PosedFolder, choice: FrameChoice, long_side_px: int, patch_size: int
+    sequence: PosedFolder,
+    choice: FrameChoice,
+    long_side_px: int,
+    patch_size: int,
+    fit: FrameFit = "crop",
 ) -> tuple[Frames, Truth]:
     """Frames at the network's size, and their ground truth, in metres; nothing moves.
 
@@ -188,7 +197,7 @@ def read_posed(
     paths = sorted(sequence.folder.glob(f"*{_COLOUR}"))
     numbers = choice.of(len(paths))
     stems = [str(paths[number]).removesuffix(_COLOUR) for number in numbers]
-    frames = _read_frames(paths, numbers, long_side_px, patch_size)
+    frames = _read_frames(paths, numbers, FrameSize(long_side_px, patch_size, fit))
     poses = np.stack([_read_pose(Path(stem + _POSE)) for stem in stems])
     depth = np.stack([_read_depth(Path(stem + _DEPTH)) for stem in stems])
     truth = Truth(
@@ -218,20 +227,19 @@ def _sorted_images(folder: Path) -> list[Path]:
     return paths
 
 
-def _read_frames(
-    paths: list[Path], numbers: list[int], long_side_px: int, patch_size: int
-) -> Frames:
+def _read_frames(paths: list[Path], numbers: list[int], size: FrameSize) -> Frames:
     images = [_open_image(paths[number]).convert("RGB") for number in numbers]
     sizes = {image.size for image in images}
     if len(sizes) > 1:
         problem = f"its images differ in size: {sorted(sizes)}"
         raise FrameSizeError(str(paths[0].parent), problem, "Give images of one size")
-    fit = fit_size(*images[0].size, 1.0, long_side_px, patch_size)
+    fit = fit_size(*images[0].size, 1.0, *size)
     return Frames(
         images=np.stack([fit.apply(image) for image in images]),
         pts_seconds=np.array(numbers) / _NOMINAL_RATE_HZ,
         frame_index=np.array(numbers, np.int64),
         source_to_stored=fit.source_to_stored,
+        padding=fit.padding,
     )
 
 

@@ -21,7 +21,7 @@ from easi3r.cost.operations import ClipWork
 from easi3r.method.steps import StageClock
 from easi3r.model import DUSt3R, LoadedModel, ModelConfig
 from easi3r.model.catalogue import defaults_of
-from easi3r.pipeline import annotate_decoded, decode_clip
+from easi3r.pipeline import annotate_decoded, decode_clip, frame_size
 from easi3r.store import prepare_dataset, write_clip
 from easi3r.store.encode import clip_arrays, clip_attributes, encode_clip
 from easi3r.synthetic import SceneSettings, render, sample_scene
@@ -162,7 +162,7 @@ def bench(
         Easi3RError: the clip cannot be annotated.
     """
     settings = settings.completed(model.defaults)
-    long_side = settings.video.long_side_px or model.config.long_side_px
+    long_side = frame_size(model, settings).long_side_px
     with tempfile.TemporaryDirectory() as folder:
         clip = BenchClip.rendered(settings, long_side, Path(folder))
         runs = [clip.seconds_by_stage(model, settings, attempt) for attempt in attempts]

@@ -163,6 +163,7 @@ def clip_attributes(annotation: ClipAnnotation, settings: StoreSettings) -> dict
         "image_height": height,
         "image_width": width,
         "source_to_stored": annotation.source_to_stored.tolist(),
+        "padding": list(annotation.padding),
         "scale": annotation.scale,
         "poses_given": annotation.poses_given,
         "licence": provenance.weights_licence,
