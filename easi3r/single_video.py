@@ -184,6 +184,7 @@ def annotate(
         VideoError: the video cannot be read, or gives no clip.
         UnreadableURLError, StorageUnavailableError: nor can its file.
         CheckpointError, SettingsError: the weights, the device or a setting cannot be used.
+        MissingPackageError: the masks are to be refined, and the extra `sam2` is not installed.
         NonFiniteError, DegenerateGeometryError, OutOfMemoryError: a clip allows no cameras, or the
             device is too small for it.
         StoreError: the destination cannot be written.

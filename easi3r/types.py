@@ -141,9 +141,6 @@ class Padding(NamedTuple):
         return inside
 
 
-NO_PADDING = Padding()
-
-
 @dataclass(frozen=True)
 class Frames:
     """Decoded, oriented frames of one clip, at the size that they are stored at.
@@ -160,7 +157,7 @@ class Frames:
     pts_seconds: Float64[np.ndarray, " frames"]
     frame_index: Int64[np.ndarray, " frames"]
     source_to_stored: Float64[np.ndarray, "3 3"]
-    padding: Padding = NO_PADDING
+    padding: Padding = field(default_factory=Padding)
 
     def __post_init__(self) -> None:
         lengths = {len(self.images), len(self.pts_seconds), len(self.frame_index)}
@@ -257,7 +254,7 @@ class Reconstruction:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where an annotation comes from: enough to judge it and to make it again."""
+    """Where an annotation comes from: enough to judge it and to make it again; None: no refiner."""
 
     weights_name: str
     weights_sha256: str
@@ -266,6 +263,8 @@ class Provenance:
     settings_digest: str
     settings_json: str
     device: str
+    refiner_name: str | None = None
+    refiner_sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -281,6 +280,7 @@ class ClipAnnotation:
         degraded: settings that were reduced so that the clip fitted into the device's memory, as
             `setting requested -> used`; empty where none was.
         padding: as in `Frames`; nothing moves there, and the confidence is 0.
+        unrefined_mask: `dynamic_mask` before it was refined; None where no refiner ran.
     """
 
     spec: ClipSpec
@@ -296,7 +296,8 @@ class ClipAnnotation:
     poses_given: bool = False
     seconds_by_stage: dict[str, float] = field(default_factory=dict)
     degraded: tuple[str, ...] = ()
-    padding: Padding = NO_PADDING
+    padding: Padding = field(default_factory=Padding)
+    unrefined_mask: Bool[np.ndarray, "frames height width"] | None = None
 
     def __len__(self) -> int:
         return len(self.pts_seconds)

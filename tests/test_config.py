@@ -49,6 +49,18 @@ def test_how_the_work_is_done_does_not_change_the_digest(pairs: int, device: str
     assert Settings.parse({"execution": execution}).digest == Settings().digest
 
 
+def test_a_refiner_takes_part_by_the_hash_of_its_weights_and_only_where_it_refines() -> None:
+    def digest(**masks: str | None) -> str:
+        return Settings.parse({"masks": masks}).digest
+
+    idle = {"refiner_weights": "elsewhere", "refiner_sha256": "0" * 64}
+    assert digest(refine=None, **idle) == digest() == Settings().digest
+    one = digest(refine="sam2", refiner_sha256="0" * 64)
+    assert one != Settings().digest
+    assert one == digest(refine="sam2", refiner_weights="elsewhere", refiner_sha256="0" * 64)
+    assert one != digest(refine="sam2", refiner_sha256="1" * 64)
+
+
 def test_the_digest_leaves_the_weights_to_the_result_id() -> None:
     assert Settings.parse({"model": {"sha256": "0" * 64}}).digest == Settings().digest
 

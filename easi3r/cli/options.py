@@ -28,6 +28,10 @@ Fit = Annotated[
     str | None,
     typer.Option(metavar="crop|pad|resize", help="How frames come to whole patches."),
 ]
+Refine = Annotated[
+    str | None,
+    typer.Option(metavar="sam2", help="Unite the masks with SAM 2's (the extra `sam2`)."),
+]
 ClipFrames = Annotated[int | None, typer.Option(help="Frames of a clip.")]
 OverlapFrames = Annotated[int | None, typer.Option(help="Shared with the next clip.")]
 Stride = Annotated[int | None, typer.Option(help="Take every n-th frame.")]
@@ -52,6 +56,7 @@ class RunOptions:
     device: Device = None
     keep_broken: KeepBroken = False
     fit: Fit = None
+    refine: Refine = None
 
     def parsed(self) -> "Settings":
         """The settings of the file with the other options on top.
@@ -76,6 +81,7 @@ class RunOptions:
                     "rate_hz": self.rate_hz,
                 },
                 "execution": {"device": self.device},
+                "masks": {"refine": self.refine},
             },
         )
 

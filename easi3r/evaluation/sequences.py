@@ -233,7 +233,8 @@ def _read_frames(paths: list[Path], numbers: list[int], size: FrameSize) -> Fram
     if len(sizes) > 1:
         problem = f"its images differ in size: {sorted(sizes)}"
         raise FrameSizeError(str(paths[0].parent), problem, "Give images of one size")
-    fit = fit_size(*images[0].size, 1.0, *size)
+    width, height = images[0].size
+    fit = fit_size(width, height, 1.0, *size)
     return Frames(
         images=np.stack([fit.apply(image) for image in images]),
         pts_seconds=np.array(numbers) / _NOMINAL_RATE_HZ,

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from easi3r.config import Precision, Settings
 from easi3r.cost.memory import ClipMemory, needs_flow, within_budget
 from easi3r.cost.operations import ClipWork
+from easi3r.method.refiner import refiner_memory
 from easi3r.method.steps import StageClock
 from easi3r.model import DUSt3R, LoadedModel, ModelConfig
 from easi3r.model.catalogue import defaults_of
@@ -168,7 +169,8 @@ def bench(
         runs = [clip.seconds_by_stage(model, settings, attempt) for attempt in attempts]
         frames = decode_clip(clip.spec, model, settings)
     count, height, width = frames.images.shape[:3]
-    settings = within_budget(settings, model.config, frames)
+    refiner = refiner_memory(settings.masks, model.device, frames)
+    settings = within_budget(settings, model.config, frames, refiner)
     work = ClipWork.of(model.config, settings, count, height, width)
     flops = {stage.stage: stage.flops for stage in work.stages()}
     counted = [seconds for seconds, _ in runs[1:]]
@@ -187,7 +189,7 @@ def bench(
             for stage, spent in seconds.items()
         ),
         peak_bytes=peak_memory_bytes(model.device) - memory_before_bytes,
-        projected_bytes=ClipMemory(work, needs_flow(settings)).peak_bytes,
+        projected_bytes=ClipMemory(work, needs_flow(settings), refiner).peak_bytes,
     )
 
 

@@ -141,7 +141,8 @@ class ClipSteps:
             static = np.ones(self.frames.images.shape[:3], bool)
             if masks is not None:
                 static = ~masks.mask.cpu().numpy()
-            static &= self.frames.padding.picture(*static.shape[1:])
+            height, width = self.frames.images.shape[1:3]
+            static &= self.frames.padding.picture(height, width)
             flow = FlowTerm(self.flow, static)
         prediction = unsure_in_padding(result.prediction, self.frames)
         with self.clock.stage("alignment"):

@@ -102,6 +102,8 @@ def clip_arrays(annotation: ClipAnnotation, settings: StoreSettings) -> tuple[Cl
         "intrinsics": reconstruction.intrinsics,
         "loss_history": reconstruction.loss_history,
     }
+    if annotation.unrefined_mask is not None:
+        values["dynamic_mask_unrefined"] = annotation.unrefined_mask
     if settings.point_map == "stored":
         values["point_map"] = _point_map(annotation, depth, settings)
     return tuple(

@@ -108,7 +108,8 @@ class _Canvas:
 
     def _fitted(self, image: Image.Image, pixel_aspect: float) -> Fit:
         try:
-            return fit_size(*image.size, pixel_aspect, *self._size)
+            width, height = image.size
+            return fit_size(width, height, pixel_aspect, *self._size)
         except FrameSizeError as error:
             url = self.spec.video_url
             raise FrameSizeError(url, f"{error.subject}: {error.problem}", error.remedy) from error
