@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,11 @@ from hypothesis.extra import numpy as arrays
 from jaxtyping import Bool, UInt8
 
 from easi3r.errors import MissingPackageError
-from easi3r.masks import RefinerMemory, packages, refine_masks, require_refiner
+from easi3r.masks import RefinerMemory, packages, refine_masks
+from easi3r.run.collection import annotate_collection
+from easi3r.run.run import Run
+from tests.engines import NullEngine, null_settings
+from tests.scenes import write_scenes
 
 
 @dataclass
@@ -80,10 +85,14 @@ def test_the_given_masks_stay_as_they_are() -> None:
     np.testing.assert_array_equal(mask, before)
 
 
-def test_a_missing_extra_is_one_line_that_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_missing_extra_stops_a_run_before_it_begins_and_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(packages, "find_spec", lambda name: None)
+    write_scenes(tmp_path / "videos", count=1, frames=3)
+    settings = null_settings(masks={"refine": "sam2"})
+    run = Run.of(str(tmp_path / "videos"), str(tmp_path / "out.zarr"), settings, NullEngine)
     with pytest.raises(MissingPackageError, match=r"pip install 'easi3r\[sam2\]'\.$") as caught:
-        require_refiner()
+        annotate_collection(run)
     assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out.zarr").exists()
