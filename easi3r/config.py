@@ -46,15 +46,21 @@ class SamplingSettings(_Frozen):
         return self
 
 
+FrameFit = Literal["crop", "pad", "resize"]
+
+
 class VideoSettings(_Frozen):
     """How frames are read.
 
     `long_side_px` None: the side the weights were trained at. `broken_stream` says what to do
     with a video whose decoding stops midway: quarantine it, or keep the frames before the break.
+    `fit` brings a picture to whole patches: `crop` cuts off the rest, `pad` repeats the pixels at
+    its edges, `resize` stretches it, so that pixels are not quite square (`video.fit_size`).
     """
 
     long_side_px: Annotated[int, Field(ge=32, le=4096)] | None = None
     broken_stream: Literal["quarantine", "keep_frames_before_break"] = "quarantine"
+    fit: FrameFit = "crop"
 
 
 class ShotSettings(_Frozen):
@@ -145,6 +151,15 @@ class MotionSettings(_Frozen):
     match_heads: tuple[int, ...] | None = None
 
 
+class MaskSettings(_Frozen):
+    """Refinement of the motion masks (docs/masks.md): none, or by SAM 2, whose weights are a folder
+    or Hugging Face repository. Results are named by the weights' hash, which a run pins."""
+
+    refine: Literal["sam2"] | None = None
+    refiner_weights: str = "facebook/sam2.1-hiera-large"
+    refiner_sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+
+
 class WeightDefaults(_Frozen):
     """What weights recommend where settings leave it to them; stored in the weights' own file.
 
@@ -225,6 +240,7 @@ class Settings(_Frozen):
     alignment: AlignmentSettings = AlignmentSettings()
     store: StoreSettings = StoreSettings()
     execution: ExecutionSettings = ExecutionSettings()
+    masks: MaskSettings = MaskSettings()
 
     @classmethod
     def parse(cls, values: dict[str, Any]) -> "Settings":
@@ -316,6 +332,7 @@ FIRST_SETTINGS: dict[type[BaseModel], frozenset[str]] = {
 not at their default, so that a new setting does not make every dataset be computed anew."""
 
 _NEVER_DIGESTED = {(Settings, "execution"), (ModelSettings, "weights"), (ModelSettings, "sha256")}
+_NEVER_DIGESTED |= {(MaskSettings, "refiner_weights")}
 
 
 def _digested(settings: BaseModel) -> dict[str, Any]:
@@ -324,6 +341,8 @@ def _digested(settings: BaseModel) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, field in kind.model_fields.items():
         value = getattr(settings, name)
+        if isinstance(value, MaskSettings) and value.refine is None:
+            continue  # which weights would refine changes nothing where nothing refines
         changed = value != field.default or name in FIRST_SETTINGS.get(kind, ())
         if changed and (kind, name) not in _NEVER_DIGESTED:
             values[name] = _digested(value) if isinstance(value, BaseModel) else value

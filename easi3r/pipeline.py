@@ -18,6 +18,7 @@ from easi3r.cost.memory import within_budget
 from easi3r.errors import SettingsError
 from easi3r.method.device_faults import device_faults_named
 from easi3r.method.passes import device_errors_named
+from easi3r.method.refiner import Refiner, refiner_memory, refiner_of
 from easi3r.method.steps import ClipSteps, PassMotion, StageClock
 from easi3r.model import DUSt3R, LoadedModel
 from easi3r.motion import FlowEstimator, MotionEvidence
@@ -31,7 +32,7 @@ from easi3r.types import (
     Reconstruction,
     digest,
 )
-from easi3r.video import decode
+from easi3r.video import FrameSize, decode
 
 
 def annotate_clip(
@@ -66,8 +67,13 @@ def decode_clip(spec: ClipSpec, model: LoadedModel, settings: Settings) -> Frame
         VideoError: they cannot be read.
         UnreadableURLError, StorageUnavailableError: nor can their file.
     """
+    return decode(spec, *frame_size(model, settings))
+
+
+def frame_size(model: LoadedModel, settings: Settings) -> FrameSize:
+    """The size of frames that the settings, or else the weights, ask for."""
     long_side = settings.video.long_side_px or model.config.long_side_px
-    return decode(spec, long_side, model.config.patch_size)
+    return FrameSize(long_side, model.config.patch_size, settings.video.fit)
 
 
 def annotate_decoded(
@@ -87,6 +93,10 @@ def annotate_decoded(
     known = known or KnownCameras()
     chosen = settings.completed(model.defaults)
     masks, reconstruction = annotate_frames(frames, model.network, chosen, known, clock=clock)
+    refined, refiner = masks, refiner_of(settings.masks, model.device)
+    if refiner is not None:
+        with clock.stage("refinement"), device_errors_named(model.network, chosen.execution):
+            refined = refiner.refine(frames, masks)
     return ClipAnnotation(
         spec=spec,
         pts_seconds=frames.pts_seconds,
@@ -94,12 +104,14 @@ def annotate_decoded(
         source_to_stored=frames.source_to_stored,
         images_shape=(frames.images.shape[1], frames.images.shape[2]),
         dynamic_score=_by_token(masks.score, frames, model.config.patch_size),
-        dynamic_mask=masks.mask.cpu().numpy(),
+        dynamic_mask=refined.mask.cpu().numpy(),
         reconstruction=reconstruction,
-        provenance=provenance(model, settings, known),
+        provenance=provenance(model, settings, known, refiner),
         scale=known.annotated_scale,
         poses_given=known.camera_to_world is not None,
         seconds_by_stage=clock.seconds,
+        padding=frames.padding,
+        unrefined_mask=None if refiner is None else masks.mask.cpu().numpy(),
     )
 
 
@@ -120,13 +132,14 @@ def annotate_frames(
         clock: receives the seconds of each stage.
 
     Returns:
-        The masks of pass 2, at the frames' resolution; cameras, depths and confidences in the
-        world of the first frame's camera, or in that of the known poses.
+        The masks of pass 2, not refined, at the frames' resolution; cameras, depths and confidences
+        in the world of the first frame's camera, or in that of the known poses.
 
     Raises:
         As `annotate_clip`, but for errors of the video.
     """
-    settings = within_budget(settings.completed(WeightDefaults()), network.config, frames)
+    beside = refiner_memory(settings.masks, network.mask_token.device, frames)
+    settings = within_budget(settings.completed(WeightDefaults()), network.config, frames, beside)
     with device_errors_named(network, settings.execution):
         clip = ClipSteps.begin(frames, network, settings, known, flow_estimator, clock)
         if settings.motion.cue == "attention":  # which needs no predictions of pass 1
@@ -206,15 +219,18 @@ def examine_frames(
     Raises:
         As `annotate_frames`.
     """
-    settings = within_budget(settings.completed(model.defaults), model.config, frames)
+    refiner = refiner_of(settings.masks, model.device)
+    beside = refiner_memory(settings.masks, model.device, frames)
+    settings = within_budget(settings.completed(model.defaults), model.config, frames, beside)
     with device_errors_named(model.network, settings.execution):
         clip = ClipSteps.begin(frames, model.network, settings, known, flow_estimator)
         passes = run_both_passes(clip)
         names: list[Cue] = ["attention", "flow", "match"]
         if settings.motion.calibration is not None:
             names.append("combined")
+        masks = passes.motion.masks()
         return Examination(
-            masks=passes.motion.masks(),
+            masks=masks if refiner is None else refiner.refine(frames, masks),
             reconstruction=passes.reconstruction,
             first_reconstruction=passes.first_reconstruction,
             cues=tuple(CueMasks(name, passes.motion.masks_of(name)) for name in names),
@@ -222,8 +238,13 @@ def examine_frames(
         )
 
 
-def provenance(model: LoadedModel, settings: Settings, known: KnownCameras) -> Provenance:
-    """Where annotations of this model, these settings and these known cameras come from."""
+def provenance(
+    model: LoadedModel, settings: Settings, known: KnownCameras, refiner: Refiner | None = None
+) -> Provenance:
+    """Where annotations of this model, settings, known cameras and refiner come from."""
+    if refiner is not None:
+        masks = settings.masks.model_copy(update={"refiner_sha256": refiner.sha256})
+        settings = settings.model_copy(update={"masks": masks})
     known_digest = known.digest
     settings_digest = digest([settings.digest, known_digest]) if known_digest else settings.digest
     return Provenance(
@@ -234,6 +255,8 @@ def provenance(model: LoadedModel, settings: Settings, known: KnownCameras) -> P
         settings_digest=settings_digest,
         settings_json=settings.completed(model.defaults).model_dump_json(),
         device=str(model.device),
+        refiner_name=None if refiner is None else refiner.name,
+        refiner_sha256=None if refiner is None else refiner.sha256,
     )
 
 

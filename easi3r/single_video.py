@@ -20,7 +20,7 @@ from easi3r.config import Precision, Settings
 from easi3r.errors import SettingsError
 from easi3r.geometry import world_point_map
 from easi3r.model import LoadedModel, load_checkpoint
-from easi3r.pipeline import annotate_decoded, decode_clip, select_device
+from easi3r.pipeline import annotate_decoded, decode_clip, frame_size, select_device
 from easi3r.run.engine import warm_engine
 from easi3r.run.run import Run, absolute_location
 from easi3r.store import prepare_dataset, update_index, write_clip
@@ -184,6 +184,7 @@ def annotate(
         VideoError: the video cannot be read, or gives no clip.
         UnreadableURLError, StorageUnavailableError: nor can its file.
         CheckpointError, SettingsError: the weights, the device or a setting cannot be used.
+        MissingPackageError: the masks are to be refined, and the extra `sam2` is not installed.
         NonFiniteError, DegenerateGeometryError, OutOfMemoryError: a clip allows no cameras, or the
             device is too small for it.
         StoreError: the destination cannot be written.
@@ -236,8 +237,7 @@ class _ArraySource:
         return self.arrays.video
 
     def decode(self, spec: ClipSpec, model: LoadedModel, settings: Settings) -> Frames:
-        long_side = settings.video.long_side_px or model.config.long_side_px
-        return self.arrays.decode(spec, long_side, model.config.patch_size)
+        return self.arrays.decode(spec, *frame_size(model, settings))
 
 
 def _opened(

@@ -10,7 +10,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64, UInt8
@@ -126,21 +126,38 @@ class ClipSpec:
         return digest(identity)[:32]
 
 
+class Padding(NamedTuple):
+    """Rows and columns of a stored frame that are beside its picture, in pixels."""
+
+    left: int = 0
+    top: int = 0
+    right: int = 0
+    bottom: int = 0
+
+    def picture(self, height: int, width: int) -> Bool[np.ndarray, "height width"]:
+        """True on the picture, False on the padding of stored frames of this size."""
+        inside = np.zeros((height, width), bool)
+        inside[self.top : height - self.bottom, self.left : width - self.right] = True
+        return inside
+
+
 @dataclass(frozen=True)
 class Frames:
-    """Decoded, oriented, resized and cropped frames of one clip.
+    """Decoded, oriented frames of one clip, at the size that they are stored at.
 
     Attributes:
         images: RGB, 0..255.
         pts_seconds, frame_index: time and source frame number of each image.
         source_to_stored: homogeneous affine map from source pixels (after rotation metadata) to
             pixels of `images`: `stored ~ source_to_stored @ (x, y, 1)`.
+        padding: beside the picture, in pixels of `images`.
     """
 
     images: UInt8[np.ndarray, "frames height width 3"]
     pts_seconds: Float64[np.ndarray, " frames"]
     frame_index: Int64[np.ndarray, " frames"]
     source_to_stored: Float64[np.ndarray, "3 3"]
+    padding: Padding = field(default_factory=Padding)
 
     def __post_init__(self) -> None:
         lengths = {len(self.images), len(self.pts_seconds), len(self.frame_index)}
@@ -237,7 +254,7 @@ class Reconstruction:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where an annotation comes from: enough to judge it and to make it again."""
+    """Where an annotation comes from: enough to judge it and to make it again; None: no refiner."""
 
     weights_name: str
     weights_sha256: str
@@ -246,6 +263,8 @@ class Provenance:
     settings_digest: str
     settings_json: str
     device: str
+    refiner_name: str | None = None
+    refiner_sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -260,6 +279,8 @@ class ClipAnnotation:
         poses_given: the poses were known beforehand; else world = camera of the first frame.
         degraded: settings that were reduced so that the clip fitted into the device's memory, as
             `setting requested -> used`; empty where none was.
+        padding: as in `Frames`; nothing moves there, and the confidence is 0.
+        unrefined_mask: `dynamic_mask` before it was refined; None where no refiner ran.
     """
 
     spec: ClipSpec
@@ -275,6 +296,8 @@ class ClipAnnotation:
     poses_given: bool = False
     seconds_by_stage: dict[str, float] = field(default_factory=dict)
     degraded: tuple[str, ...] = ()
+    padding: Padding = field(default_factory=Padding)
+    unrefined_mask: Bool[np.ndarray, "frames height width"] | None = None
 
     def __len__(self) -> int:
         return len(self.pts_seconds)

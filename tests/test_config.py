@@ -49,6 +49,18 @@ def test_how_the_work_is_done_does_not_change_the_digest(pairs: int, device: str
     assert Settings.parse({"execution": execution}).digest == Settings().digest
 
 
+def test_a_refiner_takes_part_by_the_hash_of_its_weights_and_only_where_it_refines() -> None:
+    def digest(**masks: str | None) -> str:
+        return Settings.parse({"masks": masks}).digest
+
+    idle = {"refiner_weights": "elsewhere", "refiner_sha256": "0" * 64}
+    assert digest(refine=None, **idle) == digest() == Settings().digest
+    one = digest(refine="sam2", refiner_sha256="0" * 64)
+    assert one != Settings().digest
+    assert one == digest(refine="sam2", refiner_weights="elsewhere", refiner_sha256="0" * 64)
+    assert one != digest(refine="sam2", refiner_sha256="1" * 64)
+
+
 def test_the_digest_leaves_the_weights_to_the_result_id() -> None:
     assert Settings.parse({"model": {"sha256": "0" * 64}}).digest == Settings().digest
 
@@ -58,6 +70,7 @@ def test_the_digest_leaves_the_weights_to_the_result_id() -> None:
     [
         {"sampling": {"clip_frames": 25}},
         {"video": {"long_side_px": 256}},
+        {"video": {"fit": "pad"}},
         {"graph": {"window": 4}},
         {"model": {"precision": "bfloat16"}},
         {"segmentation": {"clusters": 32}},
@@ -113,7 +126,7 @@ def test_the_first_settings_are_all_still_there() -> None:
         ({"sampling": {"clip_frames": 25}}, True),
         ({"video": {"broken_stream": "keep_frames_before_break"}}, True),
         ({"shots": {"threshold": 20.0}}, True),
-        ({"video": {"long_side_px": 256}}, False),
+        ({"video": {"long_side_px": 256, "fit": "pad"}}, False),
         ({"model": {"precision": "bfloat16"}}, False),
     ],
 )

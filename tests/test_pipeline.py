@@ -12,10 +12,19 @@ from easi3r.errors import OutOfMemoryError, SettingsError
 from easi3r.method.steps import ClipSteps, PassMotion, StageClock
 from easi3r.model import DUSt3R, load_checkpoint
 from easi3r.motion.cues import FEATURES
-from easi3r.pipeline import annotate_clip, annotate_frames, examine_frames, select_device
-from easi3r.types import Frames, KnownCameras
+from easi3r.pipeline import (
+    annotate_clip,
+    annotate_frames,
+    decode_clip,
+    examine_frames,
+    select_device,
+)
+from easi3r.store import open_dataset, prepare_dataset, write_clip
+from easi3r.types import Frames, KnownCameras, Padding, Reconstruction
 from easi3r.video import plan_clips, probe
+from easi3r.viz import recorded_frames
 from tests.scenes import write_scenes
+from tests.video.encoding import Recipe, encode
 
 FRAMES = 5
 
@@ -165,6 +174,54 @@ def test_an_annotation_says_where_it_comes_from(tmp_path: Path) -> None:
     assert {"decode", "encoder", "pass 1", "pass 2", "alignment"} <= set(
         annotation.seconds_by_stage
     )
+
+
+@pytest.mark.parametrize("cue", ["attention", "flow"])
+def test_padding_never_moves_and_has_no_confidence(tmp_path: Path, cue: str) -> None:
+    """Nor is it taken for part of the video where the clip is drawn."""
+    path = tmp_path / "a.mp4"
+    path.write_bytes(encode(Recipe(width=96, height=52, frames=FRAMES)))
+    settings = chosen(video={"long_side_px": 96, "fit": "pad"}, motion={"cue": cue})
+    (spec,) = plan_clips(probe(str(path)), settings.sampling, settings.video)
+    annotation = annotate_clip(spec, load_checkpoint("nano"), settings)
+    assert annotation.images_shape == (56, 96)
+    assert annotation.padding == (0, 2, 0, 2)
+    picture = annotation.padding.picture(56, 96)
+    assert not annotation.dynamic_mask[:, ~picture].any()
+    assert not annotation.reconstruction.confidence[:, ~picture].any()
+    assert (annotation.reconstruction.confidence[:, picture] > 0).mean() > 0.5
+    assert (annotation.reconstruction.depth > 0).all()
+    dataset = str(tmp_path / "out.zarr")
+    prepare_dataset(dataset, "{}")
+    write_clip(dataset, annotation, settings.store)
+    clip = open_dataset(dataset)[spec.clip_id]
+    assert clip.attrs["padding"] == [0, 2, 0, 2]
+    np.testing.assert_array_equal(
+        recorded_frames(clip).images, decode_clip(spec, load_checkpoint("nano"), settings).images
+    )
+
+
+def test_padding_takes_next_to_no_part_in_the_alignment(network: DUSt3R, frames: Frames) -> None:
+    """Other predictions in the padding, the same cameras."""
+    padded = replace(frames, padding=Padding(0, 8, 0, 8))
+    settings = chosen(alignment={"max_steps": 60, "flow_weight": 0})
+    settings = settings.completed(WeightDefaults())
+    clip = ClipSteps.begin(padded, network, settings)
+    first = clip.first_pass()
+    aligned = clip.reconstruct(first)
+    beside = ~padded.padding.picture(*frames.images.shape[1:3])
+    wrong = first.prediction.points_1.clone()
+    wrong[:, beside] += 0.5 * wrong[:, beside].abs().mean()
+    prediction = replace(first.prediction, points_1=wrong)
+    disturbed = clip.reconstruct(replace(first, prediction=prediction))
+    unpadded = ClipSteps.begin(frames, network, settings)
+    believed = unpadded.reconstruct(replace(first, prediction=prediction))
+    assert distance(disturbed, aligned) < 0.1 * distance(believed, aligned)
+
+
+def distance(one: Reconstruction, other: Reconstruction) -> float:
+    """Between the paths of two cameras."""
+    return float(np.abs(one.camera_to_world - other.camera_to_world).max())
 
 
 def test_stages_add_up() -> None:

@@ -86,6 +86,15 @@ def test_frames_with_times_give_what_their_video_gives() -> None:
     assert result.clips[0].spec.video_url.startswith("frames:")
 
 
+def test_frames_in_memory_are_fitted_as_the_settings_say() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (3, 36, 64, 3), dtype=np.uint8)
+    video = {"long_side_px": 64, "fit": "pad"}
+    settings = SETTINGS.model_copy(update={"video": easi3r.Settings.parse({"video": video}).video})
+    result = easi3r.annotate(images, pts_seconds=[0.0, 0.1, 0.2], settings=settings)
+    assert result.depth.shape == (3, 40, 64)
+    assert result.clips[0].padding == (0, 2, 0, 2)
+
+
 @pytest.mark.parametrize(
     ("images", "times", "error"),
     [

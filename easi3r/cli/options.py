@@ -24,6 +24,14 @@ Weights = Annotated[
     str | None, typer.Option(help="Name, .pth, folder, URL or Hugging Face repository.")
 ]
 LongSide = Annotated[int | None, typer.Option(help="Pixels; default: the weights' own.")]
+Fit = Annotated[
+    str | None,
+    typer.Option(metavar="crop|pad|resize", help="How frames come to whole patches."),
+]
+Refine = Annotated[
+    str | None,
+    typer.Option(metavar="sam2", help="Unite the masks with SAM 2's (the extra `sam2`)."),
+]
 ClipFrames = Annotated[int | None, typer.Option(help="Frames of a clip.")]
 OverlapFrames = Annotated[int | None, typer.Option(help="Shared with the next clip.")]
 Stride = Annotated[int | None, typer.Option(help="Take every n-th frame.")]
@@ -47,6 +55,8 @@ class RunOptions:
     rate_hz: RateHz = None
     device: Device = None
     keep_broken: KeepBroken = False
+    fit: Fit = None
+    refine: Refine = None
 
     def parsed(self) -> "Settings":
         """The settings of the file with the other options on top.
@@ -59,7 +69,11 @@ class RunOptions:
             self.settings,
             {
                 "model": {"weights": self.weights},
-                "video": {"long_side_px": self.long_side, "broken_stream": broken_stream},
+                "video": {
+                    "long_side_px": self.long_side,
+                    "broken_stream": broken_stream,
+                    "fit": self.fit,
+                },
                 "sampling": {
                     "clip_frames": self.clip_frames,
                     "overlap_frames": self.overlap_frames,
@@ -67,6 +81,7 @@ class RunOptions:
                     "rate_hz": self.rate_hz,
                 },
                 "execution": {"device": self.device},
+                "masks": {"refine": self.refine},
             },
         )
 

@@ -12,6 +12,7 @@ from easi3r.alignment import alignment_working_bytes
 from easi3r.config import Settings
 from easi3r.cost.operations import BFLOAT16_BYTES, FLOAT32_BYTES, ClipWork
 from easi3r.errors import SettingsError
+from easi3r.masks import RefinerMemory
 from easi3r.model import ModelConfig
 from easi3r.model.heads import images_at_once
 from easi3r.types import Frames
@@ -40,10 +41,12 @@ class ClipMemory:
     Attributes:
         clip: size and settings of the computation.
         uses_flow: whether optical flow is estimated, for a cue or for the alignment.
+        refiner: of the masks; None: they are not refined.
     """
 
     clip: ClipWork
     uses_flow: bool
+    refiner: RefinerMemory | None = None
 
     def stages(self) -> tuple[StageMemory, ...]:
         """Peak memory of each stage, in the order in which they run."""
@@ -57,6 +60,7 @@ class ClipMemory:
         before = predictions + means if has_geometry else 0
         flow = self.flow_bytes if self.uses_flow else 0
         held = self.base_bytes + before + predictions + flow + self.statistics_bytes
+        refining = 0 if self.refiner is None else self.refiner.working_bytes
         return (
             StageMemory("encoder", self.base_bytes + self.encoding_bytes),
             StageMemory("segmentation", self.base_bytes + self.clustering_bytes),
@@ -64,6 +68,7 @@ class ClipMemory:
             StageMemory("pass 2", self.base_bytes + before + flow + decoded + predicted),
             StageMemory("masks", held + self.masking_bytes),
             StageMemory("alignment", held + self.aligning_bytes),
+            StageMemory("refinement", self.base_bytes + refining),
         )
 
     @property
@@ -78,7 +83,8 @@ class ClipMemory:
 
     @property
     def base_bytes(self) -> int:
-        """Held throughout: weights, frames, features, and the clips before and after this one."""
+        """Held throughout: weights (a refiner's too), frames, features, and the clips before and
+        after this one."""
         features = self.clip.frames * self.clip.tokens * self.clip.config.encoder_channels
         pixels = self.clip.frames * self.clip.height * self.clip.width
         # Decoded frames of two clips; depth, confidence, mask and encoded points of a third.
@@ -86,6 +92,7 @@ class ClipMemory:
         # Weights that are rounded to bfloat16 stay in float32 beside it.
         rounded = BFLOAT16_BYTES if self.clip.precision == "bfloat16" else 0
         weights = (FLOAT32_BYTES + rounded) * self.clip.parameters
+        weights += 0 if self.refiner is None else self.refiner.held_bytes
         return LIBRARIES_BYTES + weights + FLOAT32_BYTES * features + beside * pixels
 
     @property
@@ -174,13 +181,19 @@ class ClipMemory:
         return self.clip.tokens * heads * FLOAT32_BYTES
 
 
-def within_budget(settings: Settings, config: ModelConfig, frames: Frames) -> Settings:
+def within_budget(
+    settings: Settings,
+    config: ModelConfig,
+    frames: Frames,
+    refiner: RefinerMemory | None = None,
+) -> Settings:
     """Settings with as many pairs in flight as the memory budget allows, at most `pairs_per_batch`.
 
     Args:
         settings: completed with the weights' recommendations.
         config: of the network.
         frames: of the clip.
+        refiner: memory of the refiner of its masks, if there is one.
 
     Raises:
         SettingsError: the budget is too small for one pair at a time; the error names the smallest
@@ -193,13 +206,13 @@ def within_budget(settings: Settings, config: ModelConfig, frames: Frames) -> Se
     clip = ClipWork.of(config, settings, count, height, width)
     candidates = range(1, settings.execution.pairs_per_batch + 1)
     uses_flow = needs_flow(settings)
-    pairs = bisect_right(
-        candidates,
-        budget,
-        key=lambda pairs: ClipMemory(replace(clip, pairs_per_batch=pairs), uses_flow).peak_bytes,
-    )
+
+    def peak_bytes(pairs: int) -> int:
+        return ClipMemory(replace(clip, pairs_per_batch=pairs), uses_flow, refiner).peak_bytes
+
+    pairs = bisect_right(candidates, budget, key=peak_bytes)
     if pairs == 0:
-        least = ClipMemory(replace(clip, pairs_per_batch=1), uses_flow).peak_bytes
+        least = peak_bytes(1)
         problem = f"{budget} bytes are too few for {count} frames of {width}x{height}"
         remedy = f"Give {least} or more, or lower sampling.clip_frames or video.long_side_px"
         raise SettingsError("execution.memory_budget_bytes", problem, remedy)

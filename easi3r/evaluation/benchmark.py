@@ -24,10 +24,10 @@ from easi3r.evaluation.results import (
 from easi3r.evaluation.truth import Truth, resample_truth
 from easi3r.model import LoadedModel, load_checkpoint
 from easi3r.motion import DISFlow
-from easi3r.pipeline import select_device
+from easi3r.pipeline import decode_clip, select_device
 from easi3r.synthetic import RenderedClip, write_clip
 from easi3r.types import Frames
-from easi3r.video import decode, plan_clips, probe
+from easi3r.video import plan_clips, probe
 from easi3r.viz import TruthRow
 
 
@@ -97,8 +97,7 @@ def _warm_model(weights: str, sha256: str | None, device: str) -> LoadedModel:
 def read_frames(video: Path, frames: int, settings: Settings, model: LoadedModel) -> Frames:
     """All frames of a video in one clip, decoded as `easi3r annotate` does."""
     [spec] = plan_clips(probe(str(video)), SamplingSettings(clip_frames=frames), settings.video)
-    long_side = settings.video.long_side_px or model.config.long_side_px
-    return decode(spec, long_side, model.config.patch_size)
+    return decode_clip(spec, model, settings)
 
 
 def truth_of(rendered: RenderedClip, frames: Frames) -> Truth:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from easi3r.config import Settings, VideoSettings
+from easi3r.config import Settings
 from easi3r.evaluation.sequence import TrueSequence
 
 Protocol = Literal["paper", "annotate"]
@@ -39,6 +39,6 @@ def protocol_settings(sequence: TrueSequence, protocol: Protocol, settings: Sett
     values["execution"]["clips_per_batch"] = 1  # long clips: every worker takes the next one
     if sequence.dataset == "davis" and len(sequence) > _LONG_DAVIS:
         values["graph"]["window"] = _LONG_WINDOW
-    if sequence.dataset == "dycheck" and "fit" in VideoSettings.model_fields:
+    if sequence.dataset == "dycheck":
         values["video"]["fit"] = "resize"
     return Settings.parse(values)

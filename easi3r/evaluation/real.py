@@ -37,8 +37,9 @@ from easi3r.evaluation.truth import Truth
 from easi3r.geometry import transform_intrinsics
 from easi3r.model import LoadedModel
 from easi3r.motion import DISFlow
+from easi3r.pipeline import frame_size
 from easi3r.types import Frames, Reconstruction
-from easi3r.video import fit_size
+from easi3r.video import FrameSize, fit_size
 from easi3r.viz import TruthRow
 
 _PICTURES = 4
@@ -71,8 +72,7 @@ def score_sequence(sequence: TrueSequence, model: LoadedModel, settings: Setting
         TruthError: an image, a mask or a depth cannot be read.
         As `easi3r.pipeline.annotate_frames`.
     """
-    long_side = settings.video.long_side_px or model.config.long_side_px
-    frames = read_frames(sequence, long_side, model.config.patch_size)
+    frames = read_frames(sequence, frame_size(model, settings))
     motion = _motion(sequence, frames)
     start = time.perf_counter()
     examined = examine(frames, model, settings)
@@ -99,15 +99,16 @@ def score_sequence(sequence: TrueSequence, model: LoadedModel, settings: Setting
     return RealResult(clip, _sequence_result(sequence, stored, depth, examined, methods))
 
 
-def read_frames(sequence: TrueSequence, long_side_px: int, patch_size: int) -> Frames:
+def read_frames(sequence: TrueSequence, size: FrameSize) -> Frames:
     """All frames of a sequence at the network's size."""
-    fit = fit_size(sequence.width, sequence.height, 1.0, long_side_px, patch_size)
+    fit = fit_size(sequence.width, sequence.height, 1.0, *size)
     places = range(len(sequence))
     return Frames(
         images=np.stack([fit.apply(Image.fromarray(sequence.image(place))) for place in places]),
         pts_seconds=sequence.pts_seconds,
         frame_index=np.array(places, np.int64),
         source_to_stored=fit.source_to_stored,
+        padding=fit.padding,
     )
 
 

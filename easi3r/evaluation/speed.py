@@ -18,10 +18,11 @@ from torch import Tensor, nn
 from easi3r.config import Precision, Settings
 from easi3r.cost.memory import ClipMemory, needs_flow, within_budget
 from easi3r.cost.operations import ClipWork
+from easi3r.method.refiner import refiner_memory
 from easi3r.method.steps import StageClock
 from easi3r.model import DUSt3R, LoadedModel, ModelConfig
 from easi3r.model.catalogue import defaults_of
-from easi3r.pipeline import annotate_decoded, decode_clip
+from easi3r.pipeline import annotate_decoded, decode_clip, frame_size
 from easi3r.store import prepare_dataset, write_clip
 from easi3r.store.encode import clip_arrays, clip_attributes, encode_clip
 from easi3r.synthetic import SceneSettings, render, sample_scene
@@ -162,13 +163,14 @@ def bench(
         Easi3RError: the clip cannot be annotated.
     """
     settings = settings.completed(model.defaults)
-    long_side = settings.video.long_side_px or model.config.long_side_px
+    long_side = frame_size(model, settings).long_side_px
     with tempfile.TemporaryDirectory() as folder:
         clip = BenchClip.rendered(settings, long_side, Path(folder))
         runs = [clip.seconds_by_stage(model, settings, attempt) for attempt in attempts]
         frames = decode_clip(clip.spec, model, settings)
     count, height, width = frames.images.shape[:3]
-    settings = within_budget(settings, model.config, frames)
+    refiner = refiner_memory(settings.masks, model.device, frames)
+    settings = within_budget(settings, model.config, frames, refiner)
     work = ClipWork.of(model.config, settings, count, height, width)
     flops = {stage.stage: stage.flops for stage in work.stages()}
     counted = [seconds for seconds, _ in runs[1:]]
@@ -187,7 +189,7 @@ def bench(
             for stage, spent in seconds.items()
         ),
         peak_bytes=peak_memory_bytes(model.device) - memory_before_bytes,
-        projected_bytes=ClipMemory(work, needs_flow(settings)).peak_bytes,
+        projected_bytes=ClipMemory(work, needs_flow(settings), refiner).peak_bytes,
     )
 
 

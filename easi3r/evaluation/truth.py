@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, Float64
 
 from easi3r.evaluation.depth_scores import known_depth
-from easi3r.geometry import source_pixels, transform_intrinsics
+from easi3r.geometry import on_picture, source_pixels, transform_intrinsics
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ def resample_truth(
 ) -> Truth:
     """Ground truth of some frames at the pixels of an annotation, by the nearest source pixel.
 
-    Nearest, because a depth or a mask averaged over an edge belongs to neither side.
+    Nearest, because a depth or a mask averaged over an edge belongs to neither side. Beside the
+    source's picture, in padding, no depth is known and nothing moves.
 
     Args:
         truth: at the resolution of the source video.
@@ -55,11 +56,13 @@ def resample_truth(
         source_to_stored: as in `easi3r.types.Frames`.
         height, width: pixels of the annotation.
     """
-    rows, columns = source_pixels(source_to_stored, height, width, truth.depth.shape[1:])
+    source_shape = truth.depth.shape[1:]
+    rows, columns = source_pixels(source_to_stored, height, width, source_shape)
+    inside = on_picture(source_to_stored, height, width, source_shape)
     return Truth(
-        depth=truth.depth[frames][:, rows, columns],
+        depth=truth.depth[frames][:, rows, columns] * inside,
         camera_to_world=truth.camera_to_world[frames],
         intrinsics=transform_intrinsics(truth.intrinsics[frames], source_to_stored),
-        dynamic_mask=truth.dynamic_mask[frames][:, rows, columns],
-        objects=None if truth.objects is None else truth.objects[frames][:, rows, columns],
+        dynamic_mask=truth.dynamic_mask[frames][:, rows, columns] & inside,
+        objects=None if truth.objects is None else truth.objects[frames][:, rows, columns] & inside,
     )

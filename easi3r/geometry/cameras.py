@@ -1,7 +1,7 @@
 """The pinhole camera on numpy arrays (docs/method.md §6): pixel centres are integers."""
 
 import numpy as np
-from jaxtyping import Float, Float64, Int64
+from jaxtyping import Bool, Float, Float64, Int64
 
 from easi3r.geometry.rigid import transform_points
 
@@ -61,12 +61,37 @@ def source_pixels(
     Args:
         source_shape: height and width of the source.
     """
+    position = _in_source(source_to_stored, height, width)
+    limits = (source_shape[1] - 1, source_shape[0] - 1)
+    nearest = np.clip(np.rint(position), 0, limits).astype(np.int64)
+    return nearest[..., 1], nearest[..., 0]
+
+
+def on_picture(
+    source_to_stored: Float64[np.ndarray, "3 3"],
+    height: int,
+    width: int,
+    source_shape: tuple[int, ...],
+) -> Bool[np.ndarray, "height width"]:
+    """True where a stored pixel's centre lies on the source's picture, False in padding.
+
+    Args:
+        source_shape: height and width of the source.
+    """
+    position = _in_source(source_to_stored, height, width)
+    limits = np.array([source_shape[1], source_shape[0]]) - 0.5
+    inside = (position > -0.5) & (position < limits)
+    return inside[..., 0] & inside[..., 1]
+
+
+def _in_source(
+    source_to_stored: Float64[np.ndarray, "3 3"], height: int, width: int
+) -> Float64[np.ndarray, "height width 2"]:
+    """(x, y) of every stored pixel's centre, in pixels of the source."""
     stored = pixel_grid(height, width)
     homogeneous = np.concatenate([stored, np.ones((height, width, 1))], axis=-1)
-    source = homogeneous @ np.linalg.inv(source_to_stored).T
-    limits = (source_shape[1] - 1, source_shape[0] - 1)
-    nearest = np.clip(np.rint(source[..., :2]), 0, limits).astype(np.int64)
-    return nearest[..., 1], nearest[..., 0]
+    source: Float64[np.ndarray, "height width 3"] = homogeneous @ np.linalg.inv(source_to_stored).T
+    return source[..., :2]
 
 
 def world_point_map(

@@ -14,6 +14,7 @@ from torch import Tensor
 from easi3r.alignment import FlowTerm, align
 from easi3r.attention import cluster_tokens, dynamic_map, pair_graph, segment, smooth_over_clusters
 from easi3r.config import Cue, Settings
+from easi3r.method.padding import still_in_padding, unknown_in_padding, unsure_in_padding
 from easi3r.method.passes import (
     FirstPass,
     PassResult,
@@ -140,14 +141,19 @@ class ClipSteps:
             static = np.ones(self.frames.images.shape[:3], bool)
             if masks is not None:
                 static = ~masks.mask.cpu().numpy()
+            height, width = self.frames.images.shape[1:3]
+            static &= self.frames.padding.picture(height, width)
             flow = FlowTerm(self.flow, static)
+        prediction = unsure_in_padding(result.prediction, self.frames)
         with self.clock.stage("alignment"):
-            return align(self.graph, result.prediction, settings, self.known, flow, earlier)
+            aligned = align(self.graph, prediction, settings, self.known, flow, earlier)
+        return unknown_in_padding(aligned, self.frames)
 
     def attention_masks(self, statistics: AttentionStatistics) -> DynamicMasks:
         """Motion segmentation from attention (docs/method.md §4)."""
         with self.clock.stage("segmentation"):
-            return segment(statistics, self.clusters, *self.frames.images.shape[1:3])
+            masks = segment(statistics, self.clusters, *self.frames.images.shape[1:3])
+        return still_in_padding(masks, self.frames)
 
     @cached_property
     def flow(self) -> OpticalFlow:
@@ -216,4 +222,5 @@ class PassMotion:
             motion = compute()
         device = self.clip.features.tokens.device
         score, mask = (torch.from_numpy(part).to(device) for part in (motion.score, motion.mask))
-        return DynamicMasks(score, mask, motion.threshold)
+        masks = DynamicMasks(score, mask, motion.threshold)
+        return still_in_padding(masks, self.clip.frames)

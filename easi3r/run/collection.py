@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import ParamSpec, Protocol, TypeVar, runtime_checkable
 
+from easi3r.config import Settings
 from easi3r.errors import WorkerLostError
 from easi3r.executor import Executor, InProcess
 from easi3r.plan import Plan, PlanWatcher, plan_collection
+from easi3r.run.engine import hash_of_refiner
 from easi3r.run.forecast import Forecast
 from easi3r.run.ledger import Ledger
 from easi3r.run.pending import (
@@ -113,22 +115,37 @@ def annotate_collection(
 
 
 def prepare(run: Run, executor: Executor) -> Run:
-    """Check source, weights and destination; the run with the weights' hash pinned.
+    """Check source, weights and destination; the run with the weights' hashes pinned.
 
-    A worker reads the hash, since the supervisor's machine may have no weights.
+    A worker reads the hashes, since the supervisor's machine may have no weights.
 
     Raises:
         SourceError, UnreadableURLError: the source cannot be listed.
         CheckpointError, SettingsError: the weights cannot be used.
+        MissingPackageError: the refiner's package is not installed.
         UnwritableDestinationError, NotADatasetError: the destination cannot be used.
     """
     list(islice(scan_source(run.source), 1))  # a mistyped source leaves no dataset behind
-    ((_, answer),) = executor.map(run.load.hash_of_weights, [run.settings])
+    settings, masks = run.settings, run.settings.masks
+    run = run.with_weights(
+        _by_worker(executor, run.load.hash_of_weights, settings, settings.model.weights)
+    )
+    if masks.refine is not None:
+        run = run.with_refiner(
+            _by_worker(executor, hash_of_refiner, settings, masks.refiner_weights)
+        )
+    prepare_dataset(run.destination, run.settings.model_dump_json())
+    return run
+
+
+def _by_worker(
+    executor: Executor, hash_of: Callable[[Settings], str], settings: Settings, weights: str
+) -> str:
+    """A hash of some weights, as a worker reads it."""
+    ((_, answer),) = executor.map(hash_of, [settings])
     if isinstance(answer, WorkerLostError):
-        raise answer.about(run.settings.model.weights)
-    pinned = run.with_weights(answer)
-    prepare_dataset(pinned.destination, pinned.settings.model_dump_json())
-    return pinned
+        raise answer.about(weights)
+    return answer
 
 
 def plan_run(run: Run, executor: Executor, watcher: PlanWatcher | None = None) -> Plan:

@@ -106,9 +106,14 @@ class NetworkLoader:
     """The `EngineFactory` of this project: engines are `ModelEngine`s."""
 
     def __call__(self, settings: Settings) -> Engine:
-        """See `EngineFactory`."""
+        """See `EngineFactory`; the refiner of the masks, if there is one, is loaded beside it."""
         model, device = settings.model, settings.execution.device
-        return warm_engine(model.weights, model.sha256, device, model.precision)
+        engine = warm_engine(model.weights, model.sha256, device, model.precision)
+        if settings.masks.refine is not None:
+            from easi3r.method.refiner import refiner_of
+
+            refiner_of(settings.masks, engine.model.device)
+        return engine
 
     def hash_of_weights(self, settings: Settings) -> str:
         """See `EngineFactory`; needs no torch."""
@@ -118,6 +123,22 @@ class NetworkLoader:
 
 
 load_engine = NetworkLoader()
+
+
+def hash_of_refiner(settings: Settings) -> str:
+    """SHA-256, hex, of the weights that refine masks under settings; loads none of them.
+
+    Raises:
+        MissingPackageError: the refiner's package is not installed.
+        CheckpointError: the weights are missing, or of another hash than the settings'.
+        StorageUnavailableError: they cannot be fetched now.
+    """
+    from easi3r.masks.packages import require_refiner
+    from easi3r.model.locations import weights_sha256
+
+    masks = settings.masks
+    require_refiner()
+    return weights_sha256(masks.refiner_weights, masks.refiner_sha256)
 
 
 @lru_cache(maxsize=1)

@@ -15,7 +15,7 @@ class Run:
     Attributes:
         source: a video, a folder, a glob or a manifest, on any fsspec URL; absolute.
         destination: the dataset, on any fsspec URL; absolute.
-        settings: of the run; the hash of the weights is in them once the run is prepared.
+        settings: of the run; the hashes of the weights are in them once the run is prepared.
         load: loads a worker's engine; a module-level object, so that it is pickled by its name.
     """
 
@@ -35,6 +35,11 @@ class Run:
         """The run with the hash of its weights pinned: every worker uses those bytes or none."""
         pinned = self.settings.model.model_copy(update={"sha256": sha256})
         return replace(self, settings=self.settings.model_copy(update={"model": pinned}))
+
+    def with_refiner(self, sha256: str) -> "Run":
+        """The run with the hash of its refiner's weights pinned; it takes part in `result_id`."""
+        pinned = self.settings.masks.model_copy(update={"refiner_sha256": sha256})
+        return replace(self, settings=self.settings.model_copy(update={"masks": pinned}))
 
     def result_id(self, clip_id: str) -> str:
         """Identity of the result that this run makes of a clip; the weights' hash is pinned."""

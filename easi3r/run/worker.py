@@ -19,6 +19,7 @@ from easi3r.errors import (
     ChangedVideoError,
     CheckpointError,
     DeviceFaultError,
+    MissingPackageError,
     NotADatasetError,
     OutOfMemoryError,
     SettingsError,
@@ -50,7 +51,13 @@ Answer = TypeVar("Answer")
 _LOGGER = logging.getLogger(__name__)
 
 # Errors about the run, not about one input: every clip would meet them, so the run stops.
-RUN_ERRORS = (CheckpointError, NotADatasetError, SettingsError, UnwritableDestinationError)
+RUN_ERRORS = (
+    CheckpointError,
+    MissingPackageError,
+    NotADatasetError,
+    SettingsError,
+    UnwritableDestinationError,
+)
 
 # These end the batch. A device that failed says nothing about the clip that it had in hand.
 BATCH_ERRORS = (*RUN_ERRORS, DeviceFaultError)

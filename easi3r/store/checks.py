@@ -39,6 +39,8 @@ def _wrong_shapes(annotation: ClipAnnotation) -> Iterator[str]:
         ("camera_to_world", reconstruction.camera_to_world, (frames, 4, 4)),
         ("intrinsics", reconstruction.intrinsics, (frames, 3, 3)),
     ]
+    if annotation.unrefined_mask is not None:
+        expected.append(("dynamic_mask_unrefined", annotation.unrefined_mask, images))
     for name, values, shape in expected:
         if values.shape != shape:
             yield f"{name} has shape {values.shape}, not {shape}"
@@ -65,6 +67,12 @@ def _wrong_annotation(annotation: ClipAnnotation) -> Iterator[str]:
     )
     if tuple(annotation.frame_index.tolist()) != annotation.spec.frame_index:
         yield "frame_index differs from that of the clip's plan"
+    if (annotation.unrefined_mask is None) is not (annotation.provenance.refiner_sha256 is None):
+        yield "an unrefined mask and a refiner in the provenance go together, and one is missing"
+    elif annotation.unrefined_mask is not None:
+        removed = int((annotation.unrefined_mask & ~annotation.dynamic_mask).sum())
+        if removed:
+            yield f"the refiner removed {removed} pixels from dynamic_mask"
     if annotation.scale not in UNIT_OF_LENGTH:
         yield f"scale must be one of {sorted(UNIT_OF_LENGTH)}, not {annotation.scale!r}"
 

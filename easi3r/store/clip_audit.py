@@ -63,7 +63,7 @@ def _wrong_contents(
     try:
         group = zarr.open_group(store, mode="r", use_consolidated=False)
         attributes = dict(group.attrs)
-        wanted = [v for v in VARIABLES if v.name != "point_map" or _stores_points(attributes)]
+        wanted = [variable for variable in VARIABLES if _stores(variable, attributes)]
         wrong = list(_wrong_attributes(record, attributes))
         shape = _shapes(record)
         for variable in wanted:
@@ -79,8 +79,14 @@ def _wrong_contents(
         yield Kind.WRONG_SCHEMA, f"zarr cannot read it ({type(error).__name__}: {error})"
 
 
-def _stores_points(attributes: Mapping[str, Any]) -> bool:
-    return attributes.get("point_map") == "stored"
+def _stores(variable: Variable, attributes: Mapping[str, Any]) -> bool:
+    """Whether a clip of these attributes has the array."""
+    match variable.name:
+        case "point_map":
+            return attributes.get("point_map") == "stored"
+        case "dynamic_mask_unrefined":
+            return attributes.get("provenance", {}).get("refiner_sha256") is not None
+    return True
 
 
 def _shapes(record: CommitRecord) -> dict[str, int]:

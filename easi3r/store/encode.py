@@ -102,6 +102,8 @@ def clip_arrays(annotation: ClipAnnotation, settings: StoreSettings) -> tuple[Cl
         "intrinsics": reconstruction.intrinsics,
         "loss_history": reconstruction.loss_history,
     }
+    if annotation.unrefined_mask is not None:
+        values["dynamic_mask_unrefined"] = annotation.unrefined_mask
     if settings.point_map == "stored":
         values["point_map"] = _point_map(annotation, depth, settings)
     return tuple(
@@ -163,6 +165,7 @@ def clip_attributes(annotation: ClipAnnotation, settings: StoreSettings) -> dict
         "image_height": height,
         "image_width": width,
         "source_to_stored": annotation.source_to_stored.tolist(),
+        "padding": list(annotation.padding),
         "scale": annotation.scale,
         "poses_given": annotation.poses_given,
         "licence": provenance.weights_licence,

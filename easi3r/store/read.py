@@ -97,8 +97,9 @@ class Dataset:
     def open_clip(self, clip_id: str, result_id: str | None = None) -> "xr.Dataset":
         """A clip with labelled dimensions, units and provenance; values are read when used.
 
-        Variables as in `easi3r.store.schema.VARIABLES`; `point_map` is computed from depth,
-        intrinsics and poses where the dataset does not store it.
+        Variables as in `easi3r.store.schema.VARIABLES`, optional ones where the clip has them;
+        `point_map` is computed from depth, intrinsics and poses where the dataset does not store
+        it.
 
         Raises:
             ClipNotFoundError: no such clip, or no such result of it.
@@ -112,7 +113,8 @@ class Dataset:
         store = files.zarr_store(record.path)
         opened = xr.open_zarr(store, consolidated=False, zarr_format=3, chunks={})
         complete = opened if "point_map" in opened else _with_point_map(opened)
-        return complete[[variable.name for variable in VARIABLES]]
+        names = [v.name for v in VARIABLES if not v.optional or v.name in complete]
+        return complete[names]
 
     def verify_clip(self, clip_id: str, result_id: str | None = None) -> None:
         """Read a clip whole and compare every object with its recorded SHA-256.

@@ -36,6 +36,7 @@ class Variable:
         lossy: mantissa bits are dropped, and the bound is recorded with the array.
         sharded: inner chunks of a few frames in one shard; else one small chunk.
         fill_value: what a lost chunk reads as; NaN where the type has it, so that loss shows.
+        optional: only some clips have it.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Variable:
     description: str
     lossy: bool = False
     sharded: bool = True
+    optional: bool = False
 
     @property
     def fill_value(self) -> float | int | bool:
@@ -145,6 +147,15 @@ VARIABLES = (
         "objective of the alignment",
         "After each step of the solver.",
         sharded=False,
+    ),
+    Variable(
+        "dynamic_mask_unrefined",
+        PIXELS,
+        np.bool_,
+        "1",
+        "mask of moving objects before refinement",
+        "The method's own mask, part of dynamic_mask, where a refiner made that larger.",
+        optional=True,
     ),
 )
 

@@ -42,6 +42,11 @@ class Window:
         return self._value("dynamic_mask")
 
     @property
+    def dynamic_mask_unrefined(self) -> Bool[np.ndarray, "frames height width"]:
+        """The method's own mask, of clips whose masks a refiner made larger."""
+        return self._value("dynamic_mask_unrefined")
+
+    @property
     def dynamic_score(self) -> Float32[np.ndarray, "frames rows columns"]:
         """Motion score per token, 0 (static) to 1."""
         return self._value("dynamic_score")

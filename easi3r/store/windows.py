@@ -35,6 +35,7 @@ from easi3r.store.schema import VARIABLES
 from easi3r.store.window import Window
 
 PER_FRAME = frozenset(variable.name for variable in VARIABLES if variable.dims[0] == "time")
+OPTIONAL = frozenset(variable.name for variable in VARIABLES if variable.optional)
 _PINHOLE = frozenset({"depth", "intrinsics", "camera_to_world"})
 _CACHED_LAYOUTS = 1024
 
@@ -110,14 +111,14 @@ class ClipWindows:
 
         Raises:
             ClipNotFoundError: no such clip.
-            SettingsError: no such frames, or no such variable.
+            SettingsError: no such frames, or no such variable, or the clip lacks an optional one.
             CorruptClipError: an object is missing or damaged.
             NotADatasetError: an array is laid out as this reader does not know.
             StorageUnavailableError: a transient failure.
         """
         requested = dict.fromkeys(variables)  # each once, in order
         clip = self._clip(clip_id)
-        _check(clip.record, start, stop, requested)
+        _check(clip, start, stop, requested)
         pinhole = _PINHOLE if "point_map" in requested else frozenset()
         files = files_at(self._dataset.url)
         layouts = {
@@ -151,13 +152,18 @@ class ClipWindows:
             raise NotADatasetError(subject, f"an unknown layout: {error}", remedy) from error
 
 
-def _check(record: CommitRecord, start: int, stop: int, requested: Iterable[str]) -> None:
+def _check(clip: _Clip, start: int, stop: int, requested: Iterable[str]) -> None:
+    record = clip.record
     if not 0 <= start < stop <= record.frames:
         subject = f"frames [{start}, {stop}) of clip {record.clip_id}"
         raise SettingsError(subject, "are not in the clip", f"It has frames [0, {record.frames})")
     if unknown := set(requested) - PER_FRAME:
         remedy = f"Choose from {', '.join(sorted(PER_FRAME))}"
         raise SettingsError("variables", f"no such one: {', '.join(sorted(unknown))}", remedy)
+    for name in OPTIONAL & set(requested):
+        if f"{name}/{DOCUMENT}" not in clip.objects:
+            problem = f"clip {record.clip_id} has no {name}"
+            raise SettingsError("variables", problem, "Ask for it only of clips that have it")
 
 
 def _object(files: Files, clip: _Clip, name: str) -> StoredObject:

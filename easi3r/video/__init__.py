@@ -6,7 +6,7 @@ Headers are never believed: what a video holds is what decoding it gives. Any fs
 from easi3r.video.arrays import ArrayVideo
 from easi3r.video.clip_ranges import left_out_shots, plan_clips
 from easi3r.video.decoding import decode
-from easi3r.video.fitting import Fit, fit_size
+from easi3r.video.fitting import Fit, FrameSize, fit_size
 from easi3r.video.listing import describe
 from easi3r.video.probing import hash_content, probe
 from easi3r.video.sources import Listing, SourceVideo, list_videos, scan_source
@@ -14,6 +14,7 @@ from easi3r.video.sources import Listing, SourceVideo, list_videos, scan_source
 __all__ = [
     "ArrayVideo",
     "Fit",
+    "FrameSize",
     "Listing",
     "SourceVideo",
     "decode",

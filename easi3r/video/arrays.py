@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float64
 from PIL import Image
 
+from easi3r.config import FrameFit
 from easi3r.errors import NoFramesError, VideoError
 from easi3r.types import ClipSpec, Frames, Video
 from easi3r.video.fitting import fit_size
@@ -59,18 +60,21 @@ class ArrayVideo:
             pts_seconds=self.pts_seconds,
         )
 
-    def decode(self, spec: ClipSpec, long_side_px: int, patch_size: int) -> Frames:
-        """The frames a clip reads, resized and cropped; see `easi3r.video.decode`.
+    def decode(
+        self, spec: ClipSpec, long_side_px: int, patch_size: int, fit: FrameFit = "crop"
+    ) -> Frames:
+        """The frames a clip reads, brought to size; see `easi3r.video.decode`.
 
         Raises:
             FrameSizeError: see `fit_size`.
         """
         height, width = self.images.shape[1:3]
-        fit = fit_size(width, height, 1.0, long_side_px, patch_size)
+        fitted = fit_size(width, height, 1.0, long_side_px, patch_size, fit)
         index = np.array(spec.frame_index, np.int64)
         return Frames(
-            images=np.stack([fit.apply(Image.fromarray(self.images[i])) for i in index]),
+            images=np.stack([fitted.apply(Image.fromarray(self.images[i])) for i in index]),
             pts_seconds=np.array(spec.pts_seconds, np.float64),
             frame_index=index,
-            source_to_stored=fit.source_to_stored,
+            source_to_stored=fitted.source_to_stored,
+            padding=fitted.padding,
         )

@@ -5,9 +5,10 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from easi3r.config import FrameFit
 from easi3r.errors import ChangedVideoError, FrameSizeError
 from easi3r.types import ClipSpec, Frames
-from easi3r.video.fitting import Fit, fit_size
+from easi3r.video.fitting import Fit, FrameSize, fit_size
 from easi3r.video.orientation import Orientation
 from easi3r.video.reader import VideoReader, open_video
 from easi3r.video.timestamps import seconds_of
@@ -16,8 +17,8 @@ from easi3r.video.timestamps import seconds_of
 _SEEK_MARGINS_SECONDS = (0.0, 10.0)
 
 
-def decode(spec: ClipSpec, long_side_px: int, patch_size: int) -> Frames:
-    """The frames a clip reads, upright, in RGB, resized and cropped as `fit_size` says.
+def decode(spec: ClipSpec, long_side_px: int, patch_size: int, fit: FrameFit = "crop") -> Frames:
+    """The frames a clip reads, upright, in RGB, brought to the size that `fit_size` says.
 
     Decoding starts at the last keyframe before the clip; should the container seek past it, or to
     where frames cannot be decoded, it starts earlier, in the end at the beginning. Frames are
@@ -32,6 +33,7 @@ def decode(spec: ClipSpec, long_side_px: int, patch_size: int) -> Frames:
     Args:
         long_side_px: longer side of the stored frames, before cropping.
         patch_size: of the network; both sides of the stored frames are multiples of it.
+        fit: see `easi3r.config.VideoSettings`.
 
     Raises:
         ChangedVideoError: the file no longer gives the frames that were planned.
@@ -40,7 +42,7 @@ def decode(spec: ClipSpec, long_side_px: int, patch_size: int) -> Frames:
         UnreadableURLError, StorageUnavailableError: see `probe`.
     """
     for start_seconds in _starts(spec):
-        canvas = _Canvas(spec, long_side_px, patch_size)
+        canvas = _Canvas(spec, FrameSize(long_side_px, patch_size, fit))
         with open_video(spec.video_url) as reader:
             if _fill(canvas, reader, start_seconds):
                 return canvas.frames()
@@ -79,10 +81,9 @@ def _fill(canvas: "_Canvas", reader: VideoReader, start_seconds: float | None) -
 class _Canvas:
     """The images of a clip, being filled in."""
 
-    def __init__(self, spec: ClipSpec, long_side_px: int, patch_size: int) -> None:
+    def __init__(self, spec: ClipSpec, size: FrameSize) -> None:
         self.spec = spec
-        self._long_side_px = long_side_px
-        self._patch_size = patch_size
+        self._size = size
         keys = spec.frame_index if spec.timestamps_derived else spec.pts_seconds
         self._missing: dict[float, int] = {float(key): place for place, key in enumerate(keys)}
         self._fit: Fit | None = None
@@ -107,7 +108,8 @@ class _Canvas:
 
     def _fitted(self, image: Image.Image, pixel_aspect: float) -> Fit:
         try:
-            return fit_size(*image.size, pixel_aspect, self._long_side_px, self._patch_size)
+            width, height = image.size
+            return fit_size(width, height, pixel_aspect, *self._size)
         except FrameSizeError as error:
             url = self.spec.video_url
             raise FrameSizeError(url, f"{error.subject}: {error.problem}", error.remedy) from error
@@ -121,4 +123,5 @@ class _Canvas:
             pts_seconds=np.array(self.spec.pts_seconds, np.float64),
             frame_index=np.array(self.spec.frame_index, np.int64),
             source_to_stored=self._fit.source_to_stored,
+            padding=self._fit.padding,
         )

@@ -86,8 +86,10 @@ def recorded_frames(clip: xr.Dataset) -> Frames:
     height, width = clip.sizes["y"], clip.sizes["x"]
     # Without the setting it was the weights' own side, whole patches, of which nothing is cropped.
     settings = json.loads(attributes["provenance"]["settings_json"])
-    long_side = settings.get("video", {}).get("long_side_px") or max(height, width)
-    frames = decode(spec, long_side, height // clip.sizes["token_y"])
+    video = settings.get("video", {})
+    long_side = video.get("long_side_px") or max(height, width)
+    patch_size = height // clip.sizes["token_y"]
+    frames = decode(spec, long_side, patch_size, video.get("fit", "crop"))
     if not np.allclose(frames.source_to_stored, attributes["source_to_stored"]):
         problem = "this version decodes it to other pixels than those that were annotated"
         raise ChangedVideoError(spec.video_url, problem, "Annotate it again with this version")

@@ -35,17 +35,20 @@ def known_scene(
     focal_px: tuple[float, ...] = (30.0,),
     confidence: float = 3.0,
     size: tuple[int, int] = (18, 24),
+    pixel_aspect: float = 1.0,
 ) -> KnownScene:
     """Wavy depths seen by a turning camera; every pair in both directions, its scale its own.
 
     Args:
         noise: standard deviation of the points, in parts of their distance.
-        focal_px: of frame 0, 1, ..; the last one repeats.
+        focal_px: of frame 0, 1, ..; the last one repeats; in x.
+        pixel_aspect: width of a pixel over its height.
     """
     random = np.random.default_rng(3)
     height, width = size
     focals = [focal_px[min(frame, len(focal_px) - 1)] for frame in range(frames)]
     intrinsics = np.stack([centred_intrinsics(focal, width, height) for focal in focals])
+    intrinsics[:, 1, 1] *= pixel_aspect
     time = np.arange(frames)
     poses = np.tile(np.eye(4), (frames, 1, 1))
     turns = np.stack([0.05 * np.sin(time), 0.06 * time, 0.02 * np.cos(time)], axis=1)

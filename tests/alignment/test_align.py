@@ -152,6 +152,23 @@ def test_known_intrinsics_alone_leave_poses_to_be_found() -> None:
     assert trajectory_error(result.camera_to_world, scene.camera_to_world) < 0.05
 
 
+@pytest.mark.parametrize("knows_poses", [False, True])
+@pytest.mark.parametrize("uses_flow", [False, True])
+def test_known_focals_of_pixels_that_are_not_square(knows_poses: bool, uses_flow: bool) -> None:
+    """As after `video.fit: resize`: fx and fy differ by an eighth."""
+    scene = known_scene(pixel_aspect=1.125)
+    assert scene.intrinsics[0, 1, 1] == pytest.approx(1.125 * scene.intrinsics[0, 0, 0])
+    poses = scene.camera_to_world if knows_poses else None
+    flow = true_flow(scene) if uses_flow else None
+    known = KnownCameras(scene.intrinsics, poses)
+    result = align(scene.graph, scene.prediction, SETTINGS, known, flow)
+    np.testing.assert_array_equal(result.intrinsics, scene.intrinsics)
+    assert trajectory_error(result.camera_to_world, scene.camera_to_world) < 1e-3
+    assert depth_error(result, scene) < 1e-3
+    if knows_poses:
+        assert np.median(result.depth / scene.depth) == pytest.approx(1, rel=1e-3)
+
+
 def true_flow(scene: KnownScene) -> FlowTerm:
     """Flow that exact depths and cameras induce, for every pair of the graph."""
     height, width = scene.depth.shape[1:]

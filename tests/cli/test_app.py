@@ -39,6 +39,7 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
         (["annotate", "VIDEO", "OUT", "--weights", "VIDEO"], "checkpoint", "scene-0.mp4"),
         (["annotate", "VIDEO", "OUT", "--clip-frames", "1"], "settings", "sampling.clip_frames"),
         (["annotate", "VIDEO", "OUT", "--device", "gpu"], "settings", "execution.device"),
+        (["annotate", "VIDEO", "OUT", "--fit", "squeeze"], "settings", "video.fit"),
         (["annotate", "VIDEO", "OUT", "--settings", "VIDEO"], "settings", "scene-0.mp4"),
         (["inspect", "OUT"], "not_a_dataset", "out.zarr"),
         (["models", "micro"], "checkpoint", "micro"),

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from easi3r.evaluation import ClipScores, Truth, evaluate_clip, resample_truth, scores_table
 from easi3r.geometry import centred_intrinsics
+from easi3r.video import fit_size
 
 SOURCE_HEIGHT, SOURCE_WIDTH, SOURCE_FRAMES = 64, 96, 12
 FRAMES = np.array([2, 5, 6, 11])
@@ -64,6 +65,20 @@ def test_truth_is_read_at_the_frames_and_pixels_of_the_clip(truth: Truth) -> Non
     assert stored.depth[1, 5, 3] in truth.depth[5, 10:12, 10:12]
     assert stored.intrinsics[0].tolist() == [[40, 0, 21.75], [0, 40, 15.75], [0, 0, 1]]
     np.testing.assert_array_equal(stored.camera_to_world, truth.camera_to_world[FRAMES])
+
+
+def test_beside_the_picture_nothing_is_known(truth: Truth) -> None:
+    fit = fit_size(SOURCE_WIDTH, SOURCE_HEIGHT - 8, 1.0, 48, 16, "pad")
+    assert fit.padding == (0, 2, 0, 2)
+    shorter = dataclasses.replace(
+        truth, depth=truth.depth[:, 8:], dynamic_mask=~truth.dynamic_mask[:, 8:], objects=None
+    )
+    stored = resample_truth(shorter, FRAMES, fit.source_to_stored, 32, 48)
+    picture = fit.padding.picture(32, 48)
+    assert (stored.depth[:, picture] > 0).all()
+    assert not stored.depth[:, ~picture].any()
+    assert not stored.dynamic_mask[:, ~picture].any()
+    assert stored.dynamic_mask[:, picture].any()
 
 
 def test_a_perfect_clip_scores_perfectly_in_any_scale(truth: Truth) -> None:

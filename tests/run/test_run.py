@@ -38,3 +38,15 @@ def test_results_are_named_by_clip_weights_and_settings() -> None:
     run = Run("videos", "out.zarr", settings).with_weights(WEIGHTS_SHA256)
     assert run.settings.digest == settings.digest
     assert run.result_id("c1") == result_id("c1", WEIGHTS_SHA256, settings.digest)
+
+
+def test_the_hash_of_a_refiner_is_part_of_what_names_results() -> None:
+    run = Run("videos", "out.zarr", null_settings(masks={"refine": "sam2"}))
+    plain = Run("videos", "out.zarr", null_settings())
+    names = {
+        plain.result_id("c1"),
+        run.with_refiner("0" * 64).result_id("c1"),
+        run.with_refiner("1" * 64).result_id("c1"),
+    }
+    assert len(names) == 3
+    assert plain.with_refiner("0" * 64).result_id("c1") == plain.result_id("c1")

@@ -16,8 +16,13 @@ def make_annotation(
     owned_start: int = 30,
     scale: str = "arbitrary",
     stream_break: str | None = None,
+    refined: bool = False,
 ) -> ClipAnnotation:
-    """A clip of random depth seen by a camera that turns and moves; variable frame rate."""
+    """A clip of random depth seen by a camera that turns and moves; variable frame rate.
+
+    Args:
+        refined: a refiner made its mask of a smaller one.
+    """
     rng = np.random.default_rng(seed)
     index = owned_start + 2 * np.arange(frames)
     pts = 1.5 + np.cumsum(rng.uniform(0.02, 0.08, frames))
@@ -31,6 +36,7 @@ def make_annotation(
         stream_break=stream_break,
     )
     score = rng.uniform(0, 1, (frames, height // 16, width // 16)).astype(np.float32)
+    mask = rng.uniform(0, 1, (frames, height, width)) > 0.8
     return ClipAnnotation(
         spec=spec,
         pts_seconds=pts,
@@ -38,7 +44,7 @@ def make_annotation(
         source_to_stored=np.array([[0.25, 0, -4.5], [0, 0.25, 1 / 3], [0, 0, 1.0]]),
         images_shape=(height, width),
         dynamic_score=score,
-        dynamic_mask=rng.uniform(0, 1, (frames, height, width)) > 0.8,
+        dynamic_mask=mask,
         reconstruction=_reconstruction(frames, height, width, rng),
         provenance=Provenance(
             weights_name="nano",
@@ -48,10 +54,13 @@ def make_annotation(
             settings_digest="b" * 64,
             settings_json="{}",
             device="cpu",
+            refiner_name="sam2 tiny" if refined else None,
+            refiner_sha256="d" * 64 if refined else None,
         ),
         scale=scale,
         poses_given=True,
         seconds_by_stage={"decode": 0.25, "align": 3.0},
+        unrefined_mask=mask & (np.arange(width) % 2 == 0) if refined else None,
     )
 
 

@@ -251,6 +251,14 @@ def test_a_clip_of_another_schema_is_reported(local_url: str, problem: str) -> N
     assert any(problem in finding.problem for finding in findings)
 
 
+def test_a_refined_clip_without_the_mask_before_is_reported(local_url: str) -> None:
+    annotation = make_annotation(refined=True)
+    commit_unchecked(local_url, without(encoded(annotation), "dynamic_mask_unrefined"), annotation)
+    (finding,) = audit(local_url).findings
+    assert finding.kind is Kind.WRONG_SCHEMA
+    assert "dynamic_mask_unrefined is missing" in finding.problem
+
+
 def test_attributes_of_another_clip_are_reported(local_url: str) -> None:
     annotation = make_annotation()
     commit_unchecked(local_url, encoded(annotation, clip_id="0" * 32, scale="metric"), annotation)

@@ -45,6 +45,25 @@ def test_a_broken_annotation_is_refused_by_name(problem: str, local_url: str) ->
     assert sorted(path.name for path in Path(local_url).iterdir()) == [".probe", "zarr.json"]
 
 
+REFINED: dict[str, Callable[[ClipAnnotation], object]] = {
+    "dynamic_mask_unrefined has shape": lambda a: object.__setattr__(
+        a, "unrefined_mask", np.zeros((5, 16, 31), bool)
+    ),
+    "the refiner removed 1 pixels": lambda a: a.dynamic_mask.__setitem__(
+        tuple(np.argwhere(a.unrefined_mask)[0]), False
+    ),
+    "go together, and one is missing": lambda a: object.__setattr__(a, "unrefined_mask", None),
+}
+
+
+@pytest.mark.parametrize("problem", REFINED)
+def test_a_wrongly_refined_annotation_is_refused(problem: str, local_url: str) -> None:
+    annotation = make_annotation(refined=True)
+    REFINED[problem](annotation)
+    with pytest.raises(InvalidAnnotationError, match=problem):
+        write_clip(local_url, annotation, StoreSettings())
+
+
 def test_a_pose_that_is_not_rigid_is_refused(local_url: str) -> None:
     annotation = make_annotation()
     annotation.reconstruction.camera_to_world[3, :3, :3] *= 1.01

@@ -10,11 +10,14 @@ import xarray as xr
 import zarr
 
 from easi3r.config import StoreSettings
+from easi3r.errors import SettingsError
 from easi3r.geometry import world_point_map
 from easi3r.store import (
     VARIABLES,
+    ClipWindows,
     CommitRecord,
     Dataset,
+    audit,
     open_dataset,
     prepare_dataset,
     result_id,
@@ -73,7 +76,10 @@ def test_open_dataset_gives_back_what_was_written(dataset_url: str, chosen: Stor
     assert list(dataset) == [annotation.spec.clip_id]
     clip = dataset[annotation.spec.clip_id]
     assert_matches(clip, annotation)
+    assert "dynamic_mask_unrefined" not in clip
     for variable in VARIABLES:
+        if variable.optional:
+            continue
         assert clip[variable.name].dims == variable.dims
         assert clip[variable.name].attrs["long_name"] == variable.long_name
         assert clip[variable.name].attrs["units"] == (variable.units or "m")
@@ -82,6 +88,26 @@ def test_open_dataset_gives_back_what_was_written(dataset_url: str, chosen: Stor
     assert clip.attrs["stream_break"] == "error while decoding"
     assert clip.attrs["quality"] == {"final_objective": 0.1, "median_reprojection_px": None}
     np.testing.assert_array_equal(clip.attrs["source_to_stored"], annotation.source_to_stored)
+
+
+def test_the_mask_before_refinement_is_stored_beside_the_refined_one(dataset_url: str) -> None:
+    annotation, plain = make_annotation(refined=True), make_annotation(owned_start=60)
+    for one in (annotation, plain):
+        write_clip(dataset_url, one, CHUNKED)
+    dataset = open_dataset(dataset_url)
+    clip = dataset[annotation.spec.clip_id]
+    assert_matches(clip, annotation)
+    unrefined = clip.dynamic_mask_unrefined
+    assert (unrefined.dims, unrefined.dtype) == (("time", "y", "x"), bool)
+    np.testing.assert_array_equal(unrefined.values, annotation.unrefined_mask)
+    assert clip.attrs["provenance"]["refiner_sha256"] == "d" * 64
+    window = ClipWindows(dataset).read(
+        annotation.spec.clip_id, 1, 4, ("dynamic_mask", "dynamic_mask_unrefined")
+    )
+    np.testing.assert_array_equal(window.dynamic_mask_unrefined, annotation.unrefined_mask[1:4])
+    assert audit(dataset_url).clean
+    with pytest.raises(SettingsError, match="dynamic_mask_unrefined"):
+        ClipWindows(dataset).read(plain.spec.clip_id, 1, 4, ("dynamic_mask_unrefined",))
 
 
 def test_values_are_read_only_when_used(dataset_url: str) -> None:

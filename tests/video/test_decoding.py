@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from jaxtyping import UInt8
 
-from easi3r.config import SamplingSettings, VideoSettings
+from easi3r.config import FrameFit, SamplingSettings, VideoSettings
 from easi3r.errors import ChangedVideoError, FrameSizeError
 from easi3r.types import ClipSpec, Frames
-from easi3r.video import decode, plan_clips, probe
+from easi3r.video import ArrayVideo, decode, plan_clips, probe
 from easi3r.video.reader import VideoReader
 from tests.video.encoding import Recipe, encode, picture
 
@@ -116,6 +116,21 @@ def test_colours_survive(tmp_path: Path, pixel_format: str) -> None:
     for index, image in enumerate(images):
         difference = image.astype(int) - picture(index, 64, 48)
         assert np.abs(difference).mean() < 4
+
+
+@pytest.mark.parametrize("fit", ["crop", "pad", "resize"])
+def test_frames_in_memory_are_brought_to_size_as_those_of_a_file(
+    tmp_path: Path, fit: FrameFit
+) -> None:
+    path = tmp_path / "a.mp4"
+    path.write_bytes(encode(Recipe(width=70, height=50, frames=4)))
+    (spec,) = planned(path)
+    arrays = ArrayVideo(np.stack(linear(path)), np.arange(4.0))
+    ours, theirs = decode(spec, 64, 16, fit), arrays.decode(spec, 64, 16, fit)
+    assert ours.images.shape == {"crop": (4, 32, 64, 3)}.get(fit, (4, 48, 64, 3))
+    assert ours.padding == theirs.padding == ((0, 1, 0, 1) if fit == "pad" else (0, 0, 0, 0))
+    np.testing.assert_array_equal(ours.images, theirs.images)
+    np.testing.assert_array_equal(ours.source_to_stored, theirs.source_to_stored)
 
 
 def test_odd_sizes_and_pixel_aspect_reach_the_affine(tmp_path: Path) -> None:
