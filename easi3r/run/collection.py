@@ -13,6 +13,7 @@ from typing import ParamSpec, Protocol, TypeVar, runtime_checkable
 from easi3r.errors import WorkerLostError
 from easi3r.executor import Executor, InProcess
 from easi3r.plan import Plan, PlanWatcher, plan_collection
+from easi3r.plan.known_sources import require_paths
 from easi3r.run.forecast import Forecast
 from easi3r.run.ledger import Ledger
 from easi3r.run.pending import (
@@ -118,11 +119,13 @@ def prepare(run: Run, executor: Executor) -> Run:
     A worker reads the hash, since the supervisor's machine may have no weights.
 
     Raises:
-        SourceError, UnreadableURLError: the source cannot be listed.
+        SourceError, UnreadableURLError: the source cannot be listed, or a path of what is known of
+            it is not there.
         CheckpointError, SettingsError: the weights cannot be used.
         UnwritableDestinationError, NotADatasetError: the destination cannot be used.
     """
     list(islice(scan_source(run.source), 1))  # a mistyped source leaves no dataset behind
+    require_paths(run.known)
     ((_, answer),) = executor.map(run.load.hash_of_weights, [run.settings])
     if isinstance(answer, WorkerLostError):
         raise answer.about(run.settings.model.weights)
@@ -137,7 +140,7 @@ def plan_run(run: Run, executor: Executor, watcher: PlanWatcher | None = None) -
     Raises:
         As `easi3r.plan.plan_collection`.
     """
-    return plan_collection(run.source, run.destination, run.settings, executor, watcher)
+    return plan_collection(run.source, run.destination, run.settings, executor, watcher, run.known)
 
 
 def begin(ledger: Ledger, backlog: Backlog) -> Iterator[Batch]:

@@ -5,7 +5,7 @@ Headers are never believed: what a video holds is what decoding it gives. Any fs
 
 from easi3r.video.arrays import ArrayVideo
 from easi3r.video.clip_ranges import left_out_shots, plan_clips
-from easi3r.video.decoding import decode
+from easi3r.video.decoding import Undistort, decode
 from easi3r.video.fitting import Fit, fit_size
 from easi3r.video.listing import describe
 from easi3r.video.probing import hash_content, probe
@@ -16,6 +16,7 @@ __all__ = [
     "Fit",
     "Listing",
     "SourceVideo",
+    "Undistort",
     "decode",
     "describe",
     "fit_size",

@@ -10,6 +10,7 @@ from PIL import Image
 
 from easi3r.errors import NoFramesError, VideoError
 from easi3r.types import ClipSpec, Frames, Video
+from easi3r.video.decoding import Undistort
 from easi3r.video.fitting import fit_size
 
 
@@ -59,7 +60,9 @@ class ArrayVideo:
             pts_seconds=self.pts_seconds,
         )
 
-    def decode(self, spec: ClipSpec, long_side_px: int, patch_size: int) -> Frames:
+    def decode(
+        self, spec: ClipSpec, long_side_px: int, patch_size: int, undistort: Undistort | None = None
+    ) -> Frames:
         """The frames a clip reads, resized and cropped; see `easi3r.video.decode`.
 
         Raises:
@@ -68,8 +71,9 @@ class ArrayVideo:
         height, width = self.images.shape[1:3]
         fit = fit_size(width, height, 1.0, long_side_px, patch_size)
         index = np.array(spec.frame_index, np.int64)
+        images = (self.images[i] if undistort is None else undistort(self.images[i]) for i in index)
         return Frames(
-            images=np.stack([fit.apply(Image.fromarray(self.images[i])) for i in index]),
+            images=np.stack([fit.apply(Image.fromarray(image)) for image in images]),
             pts_seconds=np.array(spec.pts_seconds, np.float64),
             frame_index=index,
             source_to_stored=fit.source_to_stored,

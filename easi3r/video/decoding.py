@@ -1,5 +1,7 @@
 """Decoding the frames of one clip, by their presentation timestamps."""
 
+from collections.abc import Callable
+
 import av
 import numpy as np
 from jaxtyping import UInt8
@@ -12,11 +14,15 @@ from easi3r.video.orientation import Orientation
 from easi3r.video.reader import VideoReader, open_video
 from easi3r.video.timestamps import seconds_of
 
+Undistort = Callable[[UInt8[np.ndarray, "height width 3"]], UInt8[np.ndarray, "height width 3"]]
+
 # Containers without an index land anywhere near: the second try starts well before.
 _SEEK_MARGINS_SECONDS = (0.0, 10.0)
 
 
-def decode(spec: ClipSpec, long_side_px: int, patch_size: int) -> Frames:
+def decode(
+    spec: ClipSpec, long_side_px: int, patch_size: int, undistort: Undistort | None = None
+) -> Frames:
     """The frames a clip reads, upright, in RGB, resized and cropped as `fit_size` says.
 
     Decoding starts at the last keyframe before the clip; should the container seek past it, or to
@@ -32,6 +38,8 @@ def decode(spec: ClipSpec, long_side_px: int, patch_size: int) -> Frames:
     Args:
         long_side_px: longer side of the stored frames, before cropping.
         patch_size: of the network; both sides of the stored frames are multiples of it.
+        undistort: takes the lens distortion out of an upright frame, before it is resized; None:
+            there is none, or nobody knows it.
 
     Raises:
         ChangedVideoError: the file no longer gives the frames that were planned.
@@ -40,7 +48,7 @@ def decode(spec: ClipSpec, long_side_px: int, patch_size: int) -> Frames:
         UnreadableURLError, StorageUnavailableError: see `probe`.
     """
     for start_seconds in _starts(spec):
-        canvas = _Canvas(spec, long_side_px, patch_size)
+        canvas = _Canvas(spec, long_side_px, patch_size, undistort)
         with open_video(spec.video_url) as reader:
             if _fill(canvas, reader, start_seconds):
                 return canvas.frames()
@@ -79,8 +87,11 @@ def _fill(canvas: "_Canvas", reader: VideoReader, start_seconds: float | None) -
 class _Canvas:
     """The images of a clip, being filled in."""
 
-    def __init__(self, spec: ClipSpec, long_side_px: int, patch_size: int) -> None:
+    def __init__(
+        self, spec: ClipSpec, long_side_px: int, patch_size: int, undistort: Undistort | None
+    ) -> None:
         self.spec = spec
+        self._undistort = undistort
         self._long_side_px = long_side_px
         self._patch_size = patch_size
         keys = spec.frame_index if spec.timestamps_derived else spec.pts_seconds
@@ -103,6 +114,8 @@ class _Canvas:
             self._fit = self._fitted(image, reader.pixel_aspect(orientation))
             shape = (len(self.spec), self._fit.height, self._fit.width, 3)
             self._images = np.empty(shape, np.uint8)
+        if self._undistort is not None:
+            image = Image.fromarray(self._undistort(np.asarray(image)))
         self._images[place] = self._fit.apply(image)
 
     def _fitted(self, image: Image.Image, pixel_aspect: float) -> Fit:
