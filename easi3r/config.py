@@ -143,12 +143,14 @@ class MotionSettings(_Frozen):
     `combined`: attention and flow, weighed by `calibration`. The last three align the scene twice.
 
     `match_layers`, `match_heads`: of decoder 1, whose attention is read as matches; all if empty.
+    `known_masks`: masks that the user gives are taken in place of the cue's, or united with them.
     """
 
     cue: Cue | None = None
     calibration: MotionCalibration | None = None
     match_layers: tuple[int, ...] | None = None
     match_heads: tuple[int, ...] | None = None
+    known_masks: Literal["replace", "unite"] = "replace"
 
 
 class MaskSettings(_Frozen):
@@ -263,9 +265,9 @@ class Settings(_Frozen):
     def completed(self, weights: WeightDefaults) -> "Settings":
         """The same settings, with what the weights recommend wherever they left it to them."""
         motion = self.motion.model_dump()
-        recommended = weights.model_dump()
         given = {name: value for name, value in motion.items() if value is not None}
-        filled = MotionSettings.model_validate({name: recommended[name] for name in motion} | given)
+        recommended = weights.model_dump(include=set(motion))
+        filled = MotionSettings.model_validate(recommended | given)
         alignment, model = self.alignment, self.model
         for name in ("flow_weight", "flow_check"):
             if getattr(alignment, name) is None:
@@ -284,6 +286,14 @@ class Settings(_Frozen):
         if self.alignment.flow_weight != 0:  # all that version 2 changed is the flow term
             values["method_version"] = METHOD_VERSION
         return digest(values)
+
+    def result_digest(self, known_digest: str | None) -> str:
+        """SHA-256, hex, of the settings and of what the user knows of a video: names its results.
+
+        Args:
+            known_digest: `ClipSpec.known_digest`; None, where nothing is known, gives `digest`.
+        """
+        return self.digest if known_digest is None else digest([self.digest, known_digest])
 
     @property
     def digest_of_method_1(self) -> str:

@@ -5,7 +5,7 @@ Start reading here. Each step is a room of its own; they meet only in this file 
 of Easi3R (arXiv 2503.24391) on DUSt3R (arXiv 2312.14132); docs/method.md states it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 import numpy as np
@@ -16,18 +16,19 @@ from torch import Tensor
 from easi3r.config import Cue, Settings, WeightDefaults
 from easi3r.cost.memory import within_budget
 from easi3r.errors import SettingsError
+from easi3r.knowledge import KnownCameras
+from easi3r.known import known_of, undistortion, with_known
 from easi3r.method.device_faults import device_faults_named
 from easi3r.method.passes import device_errors_named
 from easi3r.method.refiner import Refiner, refiner_memory, refiner_of
 from easi3r.method.steps import ClipSteps, PassMotion, StageClock
 from easi3r.model import DUSt3R, LoadedModel
-from easi3r.motion import FlowEstimator, MotionEvidence
+from easi3r.motion import DISAGREEMENT_LIMIT, POSES_DISAGREE, FlowEstimator, MotionEvidence
 from easi3r.tensors import DynamicMasks
 from easi3r.types import (
     ClipAnnotation,
     ClipSpec,
     Frames,
-    KnownCameras,
     Provenance,
     Reconstruction,
     digest,
@@ -44,10 +45,10 @@ def annotate_clip(
         spec: which frames of which video.
         model: the network, on the device it is to run on.
         settings: of the run.
-        known: known cameras; None: they are estimated.
+        known: known cameras; None: those of `spec.known`, or else they are estimated.
 
     Raises:
-        VideoError: the frames cannot be read.
+        VideoError, KnownInputError: the frames, or what is known of them, cannot be read.
         NonFiniteError, DegenerateGeometryError, DisconnectedGraphError: the predictions allow no
             cameras.
         OutOfMemoryError: the device is too small for `execution.pairs_per_batch`.
@@ -57,17 +58,24 @@ def annotate_clip(
     clock = StageClock(model.device)
     with clock.stage("decode"):
         frames = decode_clip(spec, model, settings)
-    return annotate_decoded(spec, frames, model, settings, known, clock)
+    if known is not None:
+        frames = replace(frames, known=known)
+    return annotate_decoded(spec, frames, model, settings, clock)
 
 
 def decode_clip(spec: ClipSpec, model: LoadedModel, settings: Settings) -> Frames:
     """The frames of one clip, at the size that the settings, or else the weights, ask for.
 
+    With `spec.known`: undistorted, with the cameras and motion masks that the user knows.
+
     Raises:
         VideoError: they cannot be read.
+        KnownInputError: what the user knows cannot be read, or changed since it was planned.
         UnreadableURLError, StorageUnavailableError: nor can their file.
     """
-    return decode(spec, *frame_size(model, settings))
+    known = known_of(spec)
+    frames = decode(spec, *frame_size(model, settings), undistortion(known))
+    return with_known(frames, known)
 
 
 def frame_size(model: LoadedModel, settings: Settings) -> FrameSize:
@@ -81,7 +89,6 @@ def annotate_decoded(
     frames: Frames,
     model: LoadedModel,
     settings: Settings,
-    known: KnownCameras | None = None,
     clock: StageClock | None = None,
 ) -> ClipAnnotation:
     """`annotate_clip` from decoded frames on; `clock` holds what was timed before.
@@ -90,13 +97,13 @@ def annotate_decoded(
         As `annotate_clip`, but for errors of the video.
     """
     clock = clock or StageClock(model.device)
-    known = known or KnownCameras()
     chosen = settings.completed(model.defaults)
-    masks, reconstruction = annotate_frames(frames, model.network, chosen, known, clock=clock)
+    masks, reconstruction = annotate_frames(frames, model.network, chosen, clock=clock)
     refined, refiner = masks, refiner_of(settings.masks, model.device)
     if refiner is not None:
         with clock.stage("refinement"), device_errors_named(model.network, chosen.execution):
             refined = refiner.refine(frames, masks)
+    known_digest = spec.known_digest or _digest_of_arrays(frames)
     return ClipAnnotation(
         spec=spec,
         pts_seconds=frames.pts_seconds,
@@ -106,12 +113,14 @@ def annotate_decoded(
         dynamic_score=_by_token(masks.score, frames, model.config.patch_size),
         dynamic_mask=refined.mask.cpu().numpy(),
         reconstruction=reconstruction,
-        provenance=provenance(model, settings, known, refiner),
-        scale=known.annotated_scale,
-        poses_given=known.camera_to_world is not None,
+        provenance=provenance(model, settings, known_digest, refiner),
+        scale=frames.known.annotated_scale,
+        poses_given=frames.known.camera_to_world is not None,
         seconds_by_stage=clock.seconds,
         padding=frames.padding,
         unrefined_mask=None if refiner is None else masks.mask.cpu().numpy(),
+        undistorted=frames.undistorted,
+        warnings=_warnings(reconstruction),
     )
 
 
@@ -119,7 +128,6 @@ def annotate_frames(
     frames: Frames,
     network: DUSt3R,
     settings: Settings,
-    known: KnownCameras | None = None,
     flow_estimator: FlowEstimator | None = None,
     clock: StageClock | None = None,
 ) -> tuple[DynamicMasks, Reconstruction]:
@@ -141,7 +149,7 @@ def annotate_frames(
     beside = refiner_memory(settings.masks, network.mask_token.device, frames)
     settings = within_budget(settings.completed(WeightDefaults()), network.config, frames, beside)
     with device_errors_named(network, settings.execution):
-        clip = ClipSteps.begin(frames, network, settings, known, flow_estimator, clock)
+        clip = ClipSteps.begin(frames, network, settings, flow_estimator, clock)
         if settings.motion.cue == "attention":  # which needs no predictions of pass 1
             second = clip.second_pass(clip.attention_masks(clip.first_attention()))
             masks = clip.attention_masks(second.statistics)
@@ -211,7 +219,6 @@ def examine_frames(
     frames: Frames,
     model: LoadedModel,
     settings: Settings,
-    known: KnownCameras | None = None,
     flow_estimator: FlowEstimator | None = None,
 ) -> Examination:
     """`annotate_frames`, with the masks of every cue and the reconstruction of the first pass.
@@ -223,7 +230,7 @@ def examine_frames(
     beside = refiner_memory(settings.masks, model.device, frames)
     settings = within_budget(settings.completed(model.defaults), model.config, frames, beside)
     with device_errors_named(model.network, settings.execution):
-        clip = ClipSteps.begin(frames, model.network, settings, known, flow_estimator)
+        clip = ClipSteps.begin(frames, model.network, settings, flow_estimator)
         passes = run_both_passes(clip)
         names: list[Cue] = ["attention", "flow", "match"]
         if settings.motion.calibration is not None:
@@ -239,24 +246,26 @@ def examine_frames(
 
 
 def provenance(
-    model: LoadedModel, settings: Settings, known: KnownCameras, refiner: Refiner | None = None
+    model: LoadedModel,
+    settings: Settings,
+    known_digest: str | None = None,
+    refiner: Refiner | None = None,
 ) -> Provenance:
-    """Where annotations of this model, settings, known cameras and refiner come from."""
+    """Where annotations come from: model, settings, what the user knew, and the refiner."""
     if refiner is not None:
         masks = settings.masks.model_copy(update={"refiner_sha256": refiner.sha256})
         settings = settings.model_copy(update={"masks": masks})
-    known_digest = known.digest
-    settings_digest = digest([settings.digest, known_digest]) if known_digest else settings.digest
     return Provenance(
         weights_name=model.name,
         weights_sha256=model.sha256,
         weights_licence=model.licence,
         code_version=version("easi3r"),
-        settings_digest=settings_digest,
+        settings_digest=settings.result_digest(known_digest),
         settings_json=settings.completed(model.defaults).model_dump_json(),
         device=str(model.device),
         refiner_name=None if refiner is None else refiner.name,
         refiner_sha256=None if refiner is None else refiner.sha256,
+        known_digest=known_digest,
     )
 
 
@@ -277,6 +286,21 @@ def select_device(name: str) -> torch.device:
         remedy = "Choose `cpu`, `auto` or a device that torch sees"
         raise SettingsError("execution.device", f"no device {name!r} ({error})", remedy) from error
     return device
+
+
+def _digest_of_arrays(frames: Frames) -> str | None:
+    """The digest of what is known of some frames where no file says it; None: nothing is."""
+    arrays = [frames.known.intrinsics, frames.known.camera_to_world]
+    if frames.moving is not None:
+        arrays.append(np.packbits(frames.moving))
+    if all(array is None for array in arrays):
+        return None
+    return digest([None if array is None else array.tolist() for array in arrays])
+
+
+def _warnings(reconstruction: Reconstruction) -> tuple[str, ...]:
+    disagreement = reconstruction.quality.get("known_pose_disagreement", 0.0)
+    return (POSES_DISAGREE,) if disagreement > DISAGREEMENT_LIMIT else ()
 
 
 def _by_token(

@@ -19,14 +19,15 @@ from jaxtyping import Bool, Float, Float32, Float64, Int64
 from easi3r.config import Precision, Settings
 from easi3r.errors import SettingsError
 from easi3r.geometry import world_point_map
+from easi3r.known import PathOrArray, known_of_video, specs_with, undistortion, with_known
 from easi3r.model import LoadedModel, load_checkpoint
-from easi3r.pipeline import annotate_decoded, decode_clip, frame_size, select_device
+from easi3r.pipeline import annotate_decoded, frame_size, select_device
 from easi3r.run.engine import warm_engine
 from easi3r.run.run import Run, absolute_location
 from easi3r.store import prepare_dataset, update_index, write_clip
 from easi3r.store.schema import UNIT_OF_LENGTH, VARIABLES, Variable
 from easi3r.types import ClipAnnotation, ClipSpec, Frames, Video
-from easi3r.video import ArrayVideo, plan_clips, probe
+from easi3r.video import ArrayVideo, Undistort, decode, plan_clips, probe
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -167,6 +168,10 @@ def annotate(
     model: LoadedModel | None = None,
     destination: str | None = None,
     on_progress: Callable[[int, int], None] | None = None,
+    intrinsics: PathOrArray | None = None,
+    poses: PathOrArray | None = None,
+    metric: bool = False,
+    motion_masks: PathOrArray | None = None,
 ) -> VideoAnnotation:
     """Masks, cameras and depths of one video.
 
@@ -179,9 +184,17 @@ def annotate(
             if need be. A result that is committed there already stays.
         on_progress: callback after each clip, with the number of clips done and of all clips.
             The logger `easi3r.single_video` says the same at level INFO.
+        intrinsics: known ones: a file (docs/known-inputs.md), or (3, 3) or (frames, 3, 3) in pixels
+            of the upright video.
+        poses: known ones: a file or folder, or (frames, 4, 4), camera-to-world in OpenCV axes.
+        metric: the poses are in metres, and so becomes the result.
+        motion_masks: known ones: a folder, or (frames, height, width) in pixels of the upright
+            video, not 0 where something moves; `motion.known_masks` says what becomes of the
+            method's.
 
     Raises:
         VideoError: the video cannot be read, or gives no clip.
+        KnownInputError: what is known cannot be used, or is not of this video.
         UnreadableURLError, StorageUnavailableError: nor can its file.
         CheckpointError, SettingsError: the weights, the device or a setting cannot be used.
         MissingPackageError: the masks are to be refined, and the extra `sam2` is not installed.
@@ -191,16 +204,19 @@ def annotate(
     """
     settings = settings or Settings()
     source = _opened(video, pts_seconds, settings)
+    known = known_of_video(source.video, intrinsics, poses, metric, motion_masks)
+    specs = plan_clips(source.video, settings.sampling, settings.video, settings.shots)
+    if known is not None:
+        specs = specs_with(known, specs)
     if model is None:
         chosen, device = settings.model, settings.execution.device
         model = warm_engine(chosen.weights, chosen.sha256, device, chosen.precision).model
     if destination is not None:
         run = Run(source.video.url, destination, settings).with_weights(model.sha256)
         prepare_dataset(destination, run.settings.model_dump_json())
-    specs = plan_clips(source.video, settings.sampling, settings.video, settings.shots)
     clips = []
     for done, spec in enumerate(specs, start=1):
-        frames = source.decode(spec, model, settings)
+        frames = with_known(source.decode(spec, model, settings, undistortion(known)), known)
         clips.append(annotate_decoded(spec, frames, model, settings))
         if destination is not None:
             write_clip(destination, clips[-1], settings.store)
@@ -217,15 +233,19 @@ class _Source(Protocol):
     @property
     def video(self) -> Video: ...
 
-    def decode(self, spec: ClipSpec, model: LoadedModel, settings: Settings) -> Frames: ...
+    def decode(
+        self, spec: ClipSpec, model: LoadedModel, settings: Settings, undistort: Undistort | None
+    ) -> Frames: ...
 
 
 @dataclass(frozen=True)
 class _FileSource:
     video: Video
 
-    def decode(self, spec: ClipSpec, model: LoadedModel, settings: Settings) -> Frames:
-        return decode_clip(spec, model, settings)
+    def decode(
+        self, spec: ClipSpec, model: LoadedModel, settings: Settings, undistort: Undistort | None
+    ) -> Frames:
+        return decode(spec, *frame_size(model, settings), undistort)
 
 
 @dataclass(frozen=True)
@@ -236,8 +256,10 @@ class _ArraySource:
     def video(self) -> Video:
         return self.arrays.video
 
-    def decode(self, spec: ClipSpec, model: LoadedModel, settings: Settings) -> Frames:
-        return self.arrays.decode(spec, *frame_size(model, settings))
+    def decode(
+        self, spec: ClipSpec, model: LoadedModel, settings: Settings, undistort: Undistort | None
+    ) -> Frames:
+        return self.arrays.decode(spec, *frame_size(model, settings), undistort)
 
 
 def _opened(

@@ -15,6 +15,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64, UInt8
 
+from easi3r.knowledge import KnownCameras, KnownInputs, LensDistortion
+
 
 def digest(value: object) -> str:
     """SHA-256, hex, of a JSON-able value, independent of key order and spacing."""
@@ -67,25 +69,6 @@ class Video:
 
 
 @dataclass(frozen=True)
-class KnownInputs:
-    """Where a user's own cameras and motion masks of one video lie. None: there are none.
-
-    Attributes:
-        intrinsics, poses: a file or folder of a format that `easi3r.known` reads, on any fsspec
-            URL.
-        metric: `poses` are in metres.
-        motion_masks: a folder of masks, one an image.
-        digest: SHA-256, hex, of what they say about the video; set once they are read.
-    """
-
-    intrinsics: str | None = None
-    poses: str | None = None
-    metric: bool = False
-    motion_masks: str | None = None
-    digest: str | None = None
-
-
-@dataclass(frozen=True)
 class ClipSpec:
     """What to annotate: which frames of which video. Small enough to travel in a task graph.
 
@@ -97,6 +80,8 @@ class ClipSpec:
             ranges of a video's clips partition it, what is read beyond them is context.
         stream_break: as in `Video`, set where a broken video's leading frames were accepted.
         timestamps_derived: as in `Video`; such frames are identified by number, not by time.
+        known: what the user knows of the video, read and with its digest; None: nothing. No part
+            of the clip's id, but of its results'.
     """
 
     video_url: str
@@ -107,6 +92,7 @@ class ClipSpec:
     owned_stop: int
     stream_break: str | None = None
     timestamps_derived: bool = False
+    known: KnownInputs | None = None
 
     def __post_init__(self) -> None:
         if len(self.frame_index) != len(self.pts_seconds):
@@ -118,6 +104,11 @@ class ClipSpec:
 
     def __len__(self) -> int:
         return len(self.frame_index)
+
+    @property
+    def known_digest(self) -> str | None:
+        """SHA-256, hex, of what the user knows of the video; None where it is nothing."""
+        return None if self.known is None else self.known.digest
 
     @property
     def clip_id(self) -> str:
@@ -151,6 +142,9 @@ class Frames:
         source_to_stored: homogeneous affine map from source pixels (after rotation metadata) to
             pixels of `images`: `stored ~ source_to_stored @ (x, y, 1)`.
         padding: beside the picture, in pixels of `images`.
+        known: cameras that the user knows.
+        moving: True where, as the user knows, something moves; None: nobody says.
+        undistorted: what was taken out of the images, and of `moving`; None: nothing.
     """
 
     images: UInt8[np.ndarray, "frames height width 3"]
@@ -158,6 +152,9 @@ class Frames:
     frame_index: Int64[np.ndarray, " frames"]
     source_to_stored: Float64[np.ndarray, "3 3"]
     padding: Padding = field(default_factory=Padding)
+    known: KnownCameras = field(default_factory=KnownCameras)
+    moving: Bool[np.ndarray, "frames height width"] | None = None
+    undistorted: LensDistortion | None = None
 
     def __post_init__(self) -> None:
         lengths = {len(self.images), len(self.pts_seconds), len(self.frame_index)}
@@ -197,40 +194,6 @@ class TokenMatches:
 
 
 @dataclass(frozen=True)
-class KnownCameras:
-    """Cameras known beforehand, held fixed by the alignment. None: unknown, estimated.
-
-    Attributes:
-        intrinsics: per frame, in pixels of the stored resolution.
-        camera_to_world: per frame; fixes the scale of the clip too.
-        scale: `metric` where `camera_to_world` is in metres, else `arbitrary`.
-    """
-
-    intrinsics: Float64[np.ndarray, "frames 3 3"] | None = None
-    camera_to_world: Float64[np.ndarray, "frames 4 4"] | None = None
-    scale: Literal["arbitrary", "metric"] = "arbitrary"
-
-    def __post_init__(self) -> None:
-        if self.scale == "metric" and self.camera_to_world is None:
-            raise ValueError("only known poses can make the scale metric")
-
-    @property
-    def digest(self) -> str | None:
-        """SHA-256, hex, of what is known; None where nothing is."""
-        if self.intrinsics is None and self.camera_to_world is None:
-            return None
-        arrays = (self.intrinsics, self.camera_to_world)
-        return digest([None if array is None else array.tolist() for array in arrays])
-
-    @property
-    def annotated_scale(self) -> Literal["arbitrary", "metric"]:
-        """The scale of a clip annotated with these: a camera that stands still gives none."""
-        if self.camera_to_world is None or not np.ptp(self.camera_to_world[:, :3, 3], axis=0).any():
-            return "arbitrary"
-        return self.scale
-
-
-@dataclass(frozen=True)
 class Reconstruction:
     """Cameras and depths of one clip; world = camera of the first frame unless poses were known.
 
@@ -254,7 +217,14 @@ class Reconstruction:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where an annotation comes from: enough to judge it and to make it again; None: no refiner."""
+    """Where an annotation comes from: enough to judge it and to make it again.
+
+    Attributes:
+        settings_digest: of the settings, and of what the user knew of the video
+            (`Settings.result_digest`).
+        refiner_name, refiner_sha256: of the weights that refined the masks; None where none did.
+        known_digest: of what the user knew alone; None where it was nothing.
+    """
 
     weights_name: str
     weights_sha256: str
@@ -265,6 +235,7 @@ class Provenance:
     device: str
     refiner_name: str | None = None
     refiner_sha256: str | None = None
+    known_digest: str | None = None
 
 
 @dataclass(frozen=True)
@@ -281,6 +252,9 @@ class ClipAnnotation:
             `setting requested -> used`; empty where none was.
         padding: as in `Frames`; nothing moves there, and the confidence is 0.
         unrefined_mask: `dynamic_mask` before it was refined; None where no refiner ran.
+        undistorted: as in `Frames`.
+        warnings: why the result should be looked at, though it is valid; empty where nothing is
+            wrong.
     """
 
     spec: ClipSpec
@@ -298,6 +272,8 @@ class ClipAnnotation:
     degraded: tuple[str, ...] = ()
     padding: Padding = field(default_factory=Padding)
     unrefined_mask: Bool[np.ndarray, "frames height width"] | None = None
+    undistorted: LensDistortion | None = None
+    warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.pts_seconds)
@@ -328,6 +304,7 @@ class ClipReport:
         degraded: as in `ClipAnnotation`.
         engine_seconds: of `seconds`, those in which the engine computed; decoding, storage and
             waiting for them are the rest.
+        known_digest: as in `ClipSpec`; names the result together with the clip's id.
     """
 
     subject: str
@@ -340,10 +317,12 @@ class ClipReport:
     seconds: float = 0.0
     degraded: tuple[str, ...] = ()
     engine_seconds: float = 0.0
+    known_digest: str | None = None
 
     @classmethod
     def of(
         cls, spec: ClipSpec, outcome: Outcome, reason: str | None = None, message: str | None = None
     ) -> "ClipReport":
         """The report of a planned clip."""
-        return cls(spec.clip_id, spec.video_url, outcome, reason, message)
+        known = spec.known_digest
+        return cls(spec.clip_id, spec.video_url, outcome, reason, message, known_digest=known)

@@ -15,6 +15,7 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 from pydantic import Field
 
 from easi3r.config import Settings
+from easi3r.knowledge import KnownInputs
 from easi3r.run.collection import annotate_collection as compose
 from easi3r.run.forecast import Forecast
 from easi3r.run.run import Run
@@ -42,6 +43,7 @@ def annotate_collection(
     cluster: Cluster = LocalDask(),  # noqa: B008
     clips_per_partition: Annotated[int, Field(ge=1)] = 500,
     forecast: Forecast | None = None,
+    known: KnownInputs | None = None,
 ) -> State[RunRecord]:
     """Masks, cameras and point maps of every video of `source`, committed under `destination`.
 
@@ -52,12 +54,14 @@ def annotate_collection(
         cluster: where: a Dask cluster that is started for the run or exists, or this process.
         clips_per_partition: clips that one Prefect task supervises.
         forecast: of `easi3r plan --forecast --json`; recorded beside what the run really takes.
+        known: cameras and masks of the videos, as `easi3r annotate` takes them; empty: none but
+            those that a manifest names.
 
     Returns:
         `Completed` with the run's record, also where inputs were quarantined (the dataset says
         which and why); `Failed` where transient errors outlasted their retries: run it again.
     """
-    run = Run.of(source, destination, settings)
+    run = Run.of(source, destination, settings, known=known)
     record = run_collection(run, cluster, clips_per_partition, forecast)
     if record.clips[Outcome.FAILED]:
         return Failed(message=f"{record}: run again", data=record)

@@ -5,6 +5,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.logging import get_run_logger
 
 from easi3r.config import Settings
+from easi3r.knowledge import KnownInputs
 from easi3r.plan import PlanState
 from easi3r.run.collection import plan_run, prepare
 from easi3r.run.pending import Backlog
@@ -20,6 +21,7 @@ def plan(
     destination: str,
     settings: Settings = Settings(),  # noqa: B008  frozen, so sharing it is safe
     cluster: Cluster = LocalDask(),  # noqa: B008
+    known: KnownInputs | None = None,
 ) -> PlanState:
     """Probe every video of `source`, write the plan under `destination`, return what is pending.
 
@@ -28,10 +30,12 @@ def plan(
         destination: the dataset, on any fsspec URL; created if need be.
         settings: what a run would compute and how.
         cluster: where videos are probed.
+        known: cameras and masks of the videos, as `easi3r plan` takes them; empty: none but those
+            that a manifest names.
     """
     watcher = PrefectWatcher(get_run_logger(), open_progress_artifact())
     with open_executor(cluster) as executor:
-        run = repeatable(prepare)(Run.of(source, destination, settings), executor)
+        run = repeatable(prepare)(Run.of(source, destination, settings, known=known), executor)
         made = repeatable(plan_run)(run, executor, watcher)
     watcher.planned(made)
     backlog = Backlog.read(made, run)

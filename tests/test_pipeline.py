@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from easi3r.alignment import FlowTerm
 from easi3r.config import Settings, WeightDefaults
 from easi3r.errors import OutOfMemoryError, SettingsError
+from easi3r.knowledge import KnownCameras
+from easi3r.method.passes import PassResult
 from easi3r.method.steps import ClipSteps, PassMotion, StageClock
 from easi3r.model import DUSt3R, load_checkpoint
 from easi3r.motion.cues import FEATURES
@@ -20,7 +23,8 @@ from easi3r.pipeline import (
     select_device,
 )
 from easi3r.store import open_dataset, prepare_dataset, write_clip
-from easi3r.types import Frames, KnownCameras, Padding, Reconstruction
+from easi3r.tensors import DynamicMasks
+from easi3r.types import Frames, OpticalFlow, Padding, Reconstruction
 from easi3r.video import plan_clips, probe
 from easi3r.viz import recorded_frames
 from tests.scenes import write_scenes
@@ -94,8 +98,66 @@ def test_known_cameras_are_kept(network: DUSt3R, frames: Frames) -> None:
     height, width = frames.images.shape[1:3]
     intrinsics = np.array([[90.0, 0, width / 2], [0, 90.0, height / 2], [0, 0, 1]])
     known = KnownCameras(intrinsics=np.tile(intrinsics, (FRAMES, 1, 1)))
-    _, reconstruction = annotate_frames(frames, network, chosen(), known)
+    _, reconstruction = annotate_frames(replace(frames, known=known), network, chosen())
     np.testing.assert_allclose(reconstruction.intrinsics, known.intrinsics)
+
+
+def test_known_masks_replace_those_of_the_method_or_are_united_with_them(
+    network: DUSt3R, frames: Frames
+) -> None:
+    moving = np.zeros(frames.images.shape[:3], bool)
+    moving[:, 20:40, 30:60] = True
+    known = replace(frames, moving=moving)
+    for cue in ("attention", "flow"):
+        alone, unaware = annotate_frames(frames, network, chosen(motion={"cue": cue}))
+        replaced, aware = annotate_frames(known, network, chosen(motion={"cue": cue}))
+        np.testing.assert_array_equal(replaced.mask.numpy(), moving)
+        assert not np.array_equal(aware.depth, unaware.depth)  # they steer pass 2 as well
+        unite = {"cue": cue, "known_masks": "unite"}
+        united, _ = annotate_frames(known, network, chosen(motion=unite))
+        assert (united.mask.numpy() >= moving).all()
+        assert united.score.shape == alone.score.shape
+
+
+def test_the_second_pass_is_steered_by_known_masks(
+    network: DUSt3R, frames: Frames, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the flow term leaves them out."""
+    moving = np.zeros(frames.images.shape[:3], bool)
+    moving[:, 20:40, 30:60] = True
+    steering, static = [], []
+
+    def second_pass(self: ClipSteps, masks: DynamicMasks, *rest: object) -> PassResult:
+        steering.append(masks.mask.numpy())
+        return original(self, masks, *rest)
+
+    def flow_term(flow: OpticalFlow, still: np.ndarray) -> FlowTerm:
+        static.append(still)
+        return FlowTerm(flow, still)
+
+    original = ClipSteps.second_pass
+    monkeypatch.setattr(ClipSteps, "second_pass", second_pass)
+    monkeypatch.setattr("easi3r.method.steps.FlowTerm", flow_term)
+    for cue in ("attention", "flow"):
+        annotate_frames(replace(frames, moving=moving), network, chosen(motion={"cue": cue}))
+        np.testing.assert_array_equal(steering[-1], moving)
+        np.testing.assert_array_equal(static[-1], ~moving)
+
+
+def test_known_arrays_are_part_of_a_results_identity(tmp_path: Path, frames: Frames) -> None:
+    (path,) = write_scenes(tmp_path, count=1, frames=3)
+    settings = chosen(video={"long_side_px": 64})
+    (spec,) = plan_clips(probe(str(path)), settings.sampling, settings.video)
+    model = load_checkpoint("nano")
+    poses = np.tile(np.eye(4), (3, 1, 1))
+    poses[:, 0, 3] = [0, 0.1, 0.2]
+    annotations = [
+        annotate_clip(spec, model, settings, known)
+        for known in (None, KnownCameras(camera_to_world=poses))
+    ]
+    plain, known = (annotation.provenance for annotation in annotations)
+    assert (plain.settings_digest, plain.known_digest) == (settings.digest, None)
+    assert known.settings_digest == settings.result_digest(known.known_digest) != settings.digest
 
 
 CALIBRATION = {

@@ -8,6 +8,8 @@ import pytest
 
 import easi3r
 from easi3r.errors import NotAVideoError, SettingsError, VideoError
+from easi3r.synthetic import read_truth
+from tests.known.writers import write_json
 from tests.scenes import write_scenes
 
 SETTINGS = easi3r.Settings.parse(
@@ -75,6 +77,31 @@ def test_xarray_has_the_datasets_names_and_units(annotated: tuple) -> None:
         assert ours[name].attrs["units"] == stored[name].attrs["units"]
     assert ours.attrs["weights_licence"] == "Apache-2.0"
     assert ours.sel(time=ours.time[2]).depth.shape == (40, 64)
+
+
+def test_known_cameras_are_paths_or_arrays(video: Path, tmp_path: Path) -> None:
+    truth = read_truth(video)
+    poses = truth.camera_to_world
+    file = write_json(tmp_path / "poses.json", camera_to_world=poses.tolist())
+    urls = [str(tmp_path / f"{name}.zarr") for name in ("arrays", "files")]
+    known = dict(intrinsics=truth.intrinsics[0], metric=True, motion_masks=truth.dynamic_mask)
+    for url, given in zip(urls, (poses, file), strict=True):
+        result = easi3r.annotate(video, settings=SETTINGS, destination=url, poses=given, **known)
+    np.testing.assert_allclose(result.camera_to_world, poses, atol=1e-9)
+    assert result.scale == "metric"
+    assert result.intrinsics[0, 0, 0] == pytest.approx(truth.intrinsics[0, 0, 0] * 64 / 96)
+    assert result.dynamic_mask.any() == truth.dynamic_mask.any()
+    ids = [{record.result_id for record in easi3r.open_dataset(url).results} for url in urls]
+    assert ids[0] == ids[1]
+
+
+def test_frames_have_known_cameras_too(video: Path) -> None:
+    truth = read_truth(video)
+    result = easi3r.annotate(
+        truth.images, pts_seconds=truth.times, settings=SETTINGS, poses=truth.camera_to_world
+    )
+    np.testing.assert_allclose(result.camera_to_world, truth.camera_to_world, atol=1e-9)
+    assert result.scale == "arbitrary"
 
 
 def test_frames_with_times_give_what_their_video_gives() -> None:

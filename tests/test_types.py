@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from easi3r.types import ClipSpec, KnownCameras, Video, digest
+from easi3r.knowledge import KnownCameras, KnownInputs
+from easi3r.types import ClipSpec, Video, digest
 
 SPEC = ClipSpec("a.mp4", "f" * 64, (0, 2, 4), (0.0, 0.1, 0.2), 0, 5)
 
@@ -45,11 +46,17 @@ def test_a_contradictory_spec_is_refused(change: dict) -> None:
 POSES = np.tile(np.eye(4), (3, 1, 1))
 
 
-def test_known_cameras_have_a_digest_of_their_own() -> None:
-    moved = POSES + np.arange(3)[:, None, None] * np.eye(4, k=3)
-    assert KnownCameras().digest is None
-    assert KnownCameras(camera_to_world=POSES).digest != KnownCameras(camera_to_world=moved).digest
-    assert KnownCameras(intrinsics=POSES[:, :3, :3]).digest is not None
+def test_what_is_known_is_no_part_of_a_clips_identity() -> None:
+    known = replace(SPEC, known=KnownInputs(poses="p.txt", digest="d" * 64))
+    assert known.clip_id == SPEC.clip_id
+    assert (SPEC.known_digest, known.known_digest) == (None, "d" * 64)
+
+
+def test_known_inputs_are_named() -> None:
+    assert not KnownInputs()
+    assert KnownInputs(intrinsics="i", motion_masks="m").names == ("intrinsics", "motion_masks")
+    with pytest.raises(ValueError, match="known poses"):
+        KnownInputs(metric=True)
 
 
 def test_only_a_moving_known_camera_makes_the_scale_metric() -> None:

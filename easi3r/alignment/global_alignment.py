@@ -15,8 +15,9 @@ from easi3r.alignment.unknowns import Freedom
 from easi3r.config import AlignmentSettings
 from easi3r.errors import NonFiniteError
 from easi3r.geometry import require_poses
+from easi3r.knowledge import KnownCameras
 from easi3r.tensors import PairGraph, PairPrediction
-from easi3r.types import KnownCameras, Reconstruction
+from easi3r.types import Reconstruction
 
 NOTHING_KNOWN = KnownCameras()
 

@@ -23,8 +23,9 @@ from easi3r.errors import DegenerateGeometryError
 from easi3r.geometry import centred_intrinsics, invert_rigid, world_point_map
 from easi3r.geometry.rotations import nearest_rotation
 from easi3r.geometry.similarity import Similarity, register
+from easi3r.knowledge import KnownCameras
 from easi3r.tensors import PairGraph, PairPrediction
-from easi3r.types import KnownCameras, Reconstruction
+from easi3r.types import Reconstruction
 
 PAIR_SCALE = 0.5
 """Geometric mean of the pairs' scales: fixes the unit of the reconstruction."""

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from easi3r.cli.consoles import answer_console
-from easi3r.cli.options import Destination, RunOptions, Source, takes_run_options
+from easi3r.cli.options import Destination, KnownOptions, RunOptions, Source, takes_run_options
 
 INTERRUPTED = 128 + signal.SIGINT
 
@@ -26,6 +26,7 @@ def annotate(
     source: Source,
     destination: Destination,
     options: RunOptions,
+    known: KnownOptions,
     metrics_port: MetricsPort = None,
     clip_log: ClipLog = None,
 ) -> None:
@@ -39,7 +40,7 @@ def annotate(
     from easi3r.run.run import Run
 
     console = answer_console()
-    run = Run.of(source, destination, options.parsed())
+    run = Run.of(source, destination, options.parsed(), known=known.parsed())
     with (
         served(metrics_port) if metrics_port else nullcontext(),
         logged_to(clip_log) if clip_log else nullcontext(),

@@ -14,6 +14,7 @@ import typer
 
 if TYPE_CHECKING:
     from easi3r.config import Settings
+    from easi3r.knowledge import KnownInputs
 
 Source = Annotated[str, typer.Argument(help="A video, folder, glob or manifest; any fsspec URL.")]
 Destination = Annotated[str, typer.Argument(metavar="DEST", help="The dataset; any fsspec URL.")]
@@ -39,6 +40,31 @@ RateHz = Annotated[float | None, typer.Option(help="Take this many frames a seco
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1 ..; default: auto.")]
 KeepBroken = Annotated[
     bool, typer.Option("--keep-broken", help="Keep the frames before a stream breaks.")
+]
+Intrinsics = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PATH",
+        help="Intrinsics that you know, in source pixels: a file (of many videos: it holds for "
+        "all), or a folder as for --poses. Formats: docs/known-inputs.md.",
+    ),
+]
+Poses = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PATH",
+        help="Camera poses that you know: of one video the file or folder itself; of many a folder "
+        "with an entry for each, called as the video without its suffix.",
+    ),
+]
+Metric = Annotated[bool, typer.Option("--metric", help="The poses are in metres.")]
+MotionMasks = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PATH",
+        help="Masks of what moves: a folder of images; of many videos a folder of such folders, "
+        "called as for --poses. In place of the method's, or united (motion.known_masks).",
+    ),
 ]
 
 
@@ -86,20 +112,45 @@ class RunOptions:
         )
 
 
+@dataclass(frozen=True)
+class KnownOptions:
+    """What the user knows of the videos, where no manifest names it."""
+
+    intrinsics: Intrinsics = None
+    poses: Poses = None
+    metric: Metric = False
+    motion_masks: MotionMasks = None
+
+    def parsed(self) -> "KnownInputs":
+        """The same, which may be nothing.
+
+        Raises:
+            SettingsError: metric, without poses.
+        """
+        from easi3r.errors import SettingsError
+        from easi3r.knowledge import KnownInputs
+
+        if self.metric and self.poses is None:
+            problem = "says that poses are in metres, and there are none"
+            remedy = "Give --poses PATH, or `poses` and `metric` as columns of a manifest"
+            raise SettingsError("--metric", problem, remedy)
+        return KnownInputs(self.intrinsics, self.poses, self.metric, self.motion_masks)
+
+
 def takes_run_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with every field of `RunOptions` as an option, in place of `options`.
+    """The command with every field of its `RunOptions` and `KnownOptions` as an option.
 
     Typer reads a command's options from its signature, so this writes one.
     """
-    shared = [field.name for field in fields(RunOptions)]
-    hints = get_type_hints(RunOptions, include_extras=True)
-    own = dict(inspect.signature(command, eval_str=True).parameters)
+    groups: dict[str, type[Any]] = {}
     parameters: list[inspect.Parameter] = []
-    for name, parameter in own.items():
-        if name != "options":
+    for name, parameter in inspect.signature(command, eval_str=True).parameters.items():
+        if parameter.annotation not in (RunOptions, KnownOptions):
             parameters.append(parameter)
             continue
-        for field in fields(RunOptions):
+        groups[name] = parameter.annotation
+        hints = get_type_hints(parameter.annotation, include_extras=True)
+        for field in fields(parameter.annotation):
             parameters.append(
                 inspect.Parameter(
                     field.name,
@@ -110,8 +161,9 @@ def takes_run_options(command: Callable[..., None]) -> Callable[..., None]:
             )
 
     def with_options(**values: Any) -> None:
-        options = RunOptions(**{name: values.pop(name) for name in shared})
-        command(options=options, **values)
+        for name, group in groups.items():
+            values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
+        command(**values)
 
     with_options.__name__, with_options.__doc__ = command.__name__, command.__doc__
     with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]

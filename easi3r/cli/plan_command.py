@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from easi3r.cli.consoles import answer_console, error_console
-from easi3r.cli.options import Destination, RunOptions, Source, takes_run_options
+from easi3r.cli.options import Destination, KnownOptions, RunOptions, Source, takes_run_options
 
 if TYPE_CHECKING:
     from easi3r.plan import OutdatedResults, Plan, PlanState
@@ -20,6 +20,7 @@ def plan(
     source: Source,
     destination: Destination,
     options: RunOptions,
+    known: KnownOptions,
     with_forecast: Annotated[
         bool, typer.Option("--forecast", help="Forecast what the pending clips will take.")
     ] = False,
@@ -47,7 +48,7 @@ def plan(
     from easi3r.run.run import Run
 
     executor = InProcess()
-    run = prepare(Run.of(source, destination, options.parsed()), executor)
+    run = prepare(Run.of(source, destination, options.parsed(), known=known.parsed()), executor)
     with closing(PlanProgress(error_console())) as watcher:
         made = plan_run(run, executor, watcher)
     backlog = Backlog.read(made, run)

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float64, Int64
 
 from easi3r.errors import KnownInputError
 from easi3r.geometry import source_pixels, transform_intrinsics
+from easi3r.known.array_masks import ArrayMasks
 from easi3r.known.distortion import Distortion
 from easi3r.known.motion_masks import MaskFolder
 from easi3r.types import ClipSpec, KnownCameras, KnownInputs
@@ -39,7 +40,7 @@ class KnownVideo:
     camera_to_world: Float64[np.ndarray, "frames 4 4"] | None
     metric: bool
     distortion: Distortion | None
-    masks: MaskFolder | None
+    masks: MaskFolder | ArrayMasks | None
     digest: str
 
     def require(self, specs: Sequence[ClipSpec]) -> None:
@@ -102,7 +103,7 @@ class KnownVideo:
         masks = (np.pad(self._mask(self.masks, int(frame)), 1) for frame in frame_index)
         return np.stack([mask[rows, columns] for mask in masks])
 
-    def _mask(self, masks: MaskFolder, frame: int) -> Bool[np.ndarray, "height width"]:
+    def _mask(self, masks: MaskFolder | ArrayMasks, frame: int) -> Bool[np.ndarray, "height width"]:
         mask = masks.read(frame)
         if self.distortion is None:
             return mask

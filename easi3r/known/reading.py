@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from easi3r.errors import KnownInputError
+from easi3r.known.array_masks import ArrayMasks
 from easi3r.known.distortion import Distortion
 from easi3r.known.formats import read_lenses, read_poses
 from easi3r.known.known_video import KnownVideo
@@ -50,7 +51,7 @@ def read_known(inputs: KnownInputs, video: Video) -> KnownVideo:
         metric=inputs.metric,
         distortion=distortion,
         masks=masks,
-        digest=_digest(inputs, intrinsics, camera_to_world, distortion, masks),
+        digest=digest_of(inputs, intrinsics, camera_to_world, distortion, masks),
     )
 
 
@@ -79,12 +80,12 @@ def _refuse_unused_distortion(poses: PoseTable) -> None:
         raise KnownInputError(poses.lenses.url, problem, "Give the same file as intrinsics too")
 
 
-def _digest(
+def digest_of(
     inputs: KnownInputs,
     intrinsics: Float64[np.ndarray, "frames 3 3"] | None,
     camera_to_world: Float64[np.ndarray, "frames 4 4"] | None,
     distortion: Distortion | None,
-    masks: MaskFolder | None,
+    masks: MaskFolder | ArrayMasks | None,
 ) -> str:
     """64 hex digits: half of them of the arrays and flags, half of the masks' names and bytes.
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -38,10 +38,11 @@ from easi3r.motion import (
     flow_score,
     match_residual,
     match_score,
+    pose_disagreement,
     superpixels,
 )
 from easi3r.tensors import AttentionStatistics, DynamicMasks, FrameFeatures, PairGraph
-from easi3r.types import Frames, KnownCameras, OpticalFlow, Reconstruction, TokenMatches
+from easi3r.types import Frames, OpticalFlow, Reconstruction, TokenMatches
 
 
 @dataclass
@@ -77,7 +78,6 @@ class ClipSteps:
     frames: Frames
     network: DUSt3R
     settings: Settings
-    known: KnownCameras
     flow_estimator: FlowEstimator
     clock: StageClock
     graph: PairGraph
@@ -90,7 +90,6 @@ class ClipSteps:
         frames: Frames,
         network: DUSt3R,
         settings: Settings,
-        known: KnownCameras | None = None,
         flow_estimator: FlowEstimator | None = None,
         clock: StageClock | None = None,
     ) -> "ClipSteps":
@@ -102,10 +101,8 @@ class ClipSteps:
             features = encode(network, frames, settings.execution)
         with clock.stage("segmentation"):
             clusters = cluster_tokens(features, settings.segmentation)
-        known, flow_estimator = known or KnownCameras(), flow_estimator or DISFlow()
-        return cls(
-            frames, network, settings, known, flow_estimator, clock, graph, features, clusters
-        )
+        estimator = flow_estimator or DISFlow()
+        return cls(frames, network, settings, estimator, clock, graph, features, clusters)
 
     def first_attention(self) -> AttentionStatistics:
         """Attention statistics of pass 1, without predictions: all that Easi3R needs."""
@@ -135,8 +132,12 @@ class ClipSteps:
         Args:
             masks: pixels whose flow is left out of the alignment; None uses all flow.
             earlier: reconstruction of the first pass, as initial state.
+
+        Returns:
+            With known poses, the figures hold `known_pose_disagreement` as well
+            (`easi3r.motion.pose_disagreement`).
         """
-        settings, flow = self.settings.alignment, None
+        settings, known, flow = self.settings.alignment, self.frames.known, None
         if settings.flow_weight:
             static = np.ones(self.frames.images.shape[:3], bool)
             if masks is not None:
@@ -146,14 +147,33 @@ class ClipSteps:
             flow = FlowTerm(self.flow, static)
         prediction = unsure_in_padding(result.prediction, self.frames)
         with self.clock.stage("alignment"):
-            aligned = align(self.graph, prediction, settings, self.known, flow, earlier)
-        return unknown_in_padding(aligned, self.frames)
+            aligned = align(self.graph, prediction, settings, known, flow, earlier)
+        reconstruction = unknown_in_padding(aligned, self.frames)
+        if known.camera_to_world is None:
+            return reconstruction
+        disagreement = pose_disagreement(
+            self.flow, reconstruction.intrinsics, known.camera_to_world
+        )
+        figures = {**reconstruction.quality, "known_pose_disagreement": disagreement}
+        return replace(reconstruction, quality=figures)
 
     def attention_masks(self, statistics: AttentionStatistics) -> DynamicMasks:
+        """Masks of what moves by attention, with those that the user knows."""
+        return self.with_known_masks(self.segmented(statistics))
+
+    def segmented(self, statistics: AttentionStatistics) -> DynamicMasks:
         """Motion segmentation from attention (docs/method.md §4)."""
         with self.clock.stage("segmentation"):
             masks = segment(statistics, self.clusters, *self.frames.images.shape[1:3])
         return still_in_padding(masks, self.frames)
+
+    def with_known_masks(self, masks: DynamicMasks) -> DynamicMasks:
+        """Masks replaced by, or united with, those that the user knows; scores stay the cue's."""
+        if self.frames.moving is None:
+            return masks
+        known = torch.from_numpy(self.frames.moving).to(masks.mask.device)
+        unite = self.settings.motion.known_masks == "unite"
+        return replace(masks, mask=masks.mask | known if unite else known)
 
     @cached_property
     def flow(self) -> OpticalFlow:
@@ -181,14 +201,15 @@ class PassMotion:
     reconstruction: Reconstruction
 
     def masks(self) -> DynamicMasks:
-        """Masks by the cue that the settings choose."""
-        return self.masks_of(self.clip.settings.motion.cue or "attention")
+        """Masks by the cue that the settings choose, with those that the user knows."""
+        masks = self.masks_of(self.clip.settings.motion.cue or "attention")
+        return self.clip.with_known_masks(masks)
 
     def masks_of(self, cue: Cue) -> DynamicMasks:
-        """Masks by one cue."""
+        """Masks by one cue alone."""
         match cue:
             case "attention":
-                return self.clip.attention_masks(self.result.statistics)
+                return self.clip.segmented(self.result.statistics)
             case "flow":
                 return self._timed(lambda: flow_score(self.flow_evidence))
             case "match":

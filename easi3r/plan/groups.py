@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from typing import IO
 
@@ -34,9 +34,18 @@ class VideoGroup:
     videos: tuple[SourceVideo, ...]
 
     def part_name(self, planning_digest: str) -> str:
-        """32 hex digits: hash of the videos (URL, size, version) and of what planning reads."""
-        videos = [[video.url, video.size_bytes, video.version] for video in self.videos]
-        return digest([planning_digest, videos])[:32]
+        """32 hex digits: hash of the videos (URL, size, version) and of what planning reads.
+
+        What is known of them takes part where something is.
+        """
+        return digest([planning_digest, [*map(_identity, self.videos)]])[:32]
+
+
+def _identity(video: SourceVideo) -> list[object]:
+    identity: list[object] = [video.url, video.size_bytes, video.version]
+    if not video.known:
+        return identity
+    return [*identity, asdict(video.known), video.known_version]
 
 
 def group_videos(videos: Iterable[SourceVideo]) -> Iterator[VideoGroup]:
@@ -62,10 +71,16 @@ def _ends_a_group(url: str) -> bool:
 def with_storable_names(videos: Iterable[SourceVideo]) -> Iterator[SourceVideo]:
     """The same videos; bytes of a name that are no UTF-8 become `\\udcff`, which no file is called.
 
-    Neither Parquet nor JSON can hold such a name. Probing does not find it and says so, by name.
+    Neither Parquet nor JSON can hold such a name. Probing does not find it and says so, by name;
+    so does reading what is known of a video.
     """
     for video in videos:
-        yield replace(video, url=video.url.encode("utf-8", "backslashreplace").decode())
+        known = None if video.known is None else video.known.with_paths(_storable)
+        yield replace(video, url=_storable(video.url), known=known)
+
+
+def _storable(name: str) -> str:
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def with_versions(videos: Iterable[SourceVideo]) -> Iterator[SourceVideo]:

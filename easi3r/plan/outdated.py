@@ -5,7 +5,7 @@ import numpy as np
 from easi3r.config import Settings
 from easi3r.plan.plan import Plan
 from easi3r.plan.records import OutdatedResults
-from easi3r.store import ResultSet
+from easi3r.store import ResultSet, unpack_clip_ids
 from easi3r.store.outdated_reasons import reasons_of
 
 CLIPS_EXAMINED = 1000  # their commit records take object storage about a second
@@ -26,9 +26,13 @@ def outdated_results(
     """
     clips = 0
     examined = np.empty(0, "S16")
-    for clip_ids in plan.pending_clip_ids(committed | quarantined, settings):
-        outdated = clip_ids[committed.contains_clips(clip_ids)]
-        clips += len(outdated)
-        examined = np.concatenate([examined, outdated])[:CLIPS_EXAMINED]
-    counts = reasons_of(plan.destination, committed.of_clips(examined), settings)
+    known: dict[str, str] = {}
+    for clip_ids, digests in plan.pending_clips(committed | quarantined, settings):
+        outdated = committed.contains_clips(clip_ids)
+        clips += int(outdated.sum())
+        more = np.flatnonzero(outdated)[: CLIPS_EXAMINED - len(examined)]
+        examined = np.concatenate([examined, clip_ids[more]])
+        pairs = zip(unpack_clip_ids(clip_ids[more]), digests[more], strict=True)
+        known |= {clip_id: known_digest for clip_id, known_digest in pairs if known_digest}
+    counts = reasons_of(plan.destination, committed.of_clips(examined), settings, known)
     return OutdatedResults(clips=clips, examined=counts.total(), reasons=dict(counts.most_common()))

@@ -7,6 +7,7 @@ videos. The footer holds the schema version and the counts, so that they are rea
 import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from easi3r.errors import StoreError
+from easi3r.knowledge import KnownInputs
 from easi3r.plan.videos import VideoPlan
 from easi3r.types import ClipReport, ClipSpec, Outcome
 
@@ -25,6 +27,15 @@ _SPECS_AT_ONCE = 1024
 _ROWS_AT_ONCE = 16_384
 _FOOTER_KEY = b"easi3r_part"
 _REPORT = ("subject", "outcome", "reason", "message")
+KNOWN = pa.struct(
+    [
+        ("intrinsics", pa.string()),
+        ("poses", pa.string()),
+        ("metric", pa.bool_()),
+        ("motion_masks", pa.string()),
+        ("digest", pa.string()),
+    ]
+)
 SCHEMA = pa.schema(
     [
         ("clip_id", pa.binary(16)),
@@ -39,15 +50,19 @@ SCHEMA = pa.schema(
         ("frames", pa.int32()),
         ("seconds", pa.float64()),
         *((name, pa.string()) for name in _REPORT),
+        ("known", KNOWN),  # absent from the parts of earlier versions
     ]
 )
 REPORT_COLUMNS = ("clip_id", "video_url", *_REPORT)
-_SPEC = tuple(name for name in SCHEMA.names[1:9])
+NAME_COLUMNS = ("clip_id", "known.digest")
+"""What the names of results need (`clip_ids`, `known_digests`)."""
+_SPEC = (*SCHEMA.names[1:9], "known")
 _ENCODING = {
     "frame_index.list.element": "DELTA_BINARY_PACKED",
     "pts_seconds.list.element": "BYTE_STREAM_SPLIT",
 }
 _REPEATING = ["video_url", "video_fingerprint", "stream_break", *_REPORT]
+_REPEATING += [f"known.{field.name}" for field in KNOWN if field.type == pa.string()]
 
 
 class PartSummary(BaseModel):
@@ -116,6 +131,7 @@ def _rows(video: VideoPlan) -> Iterator[dict[str, Any]]:
         yield {
             "clip_id": bytes.fromhex(spec.clip_id),
             **{name: getattr(spec, name) for name in _SPEC},
+            "known": None if spec.known is None else asdict(spec.known),
             "frames": len(spec),
             "seconds": spec.pts_seconds[-1] - spec.pts_seconds[0],
         }
@@ -142,11 +158,15 @@ def read_summary(location: str, data: bytes) -> PartSummary:
 
 def read_part(data: bytes) -> pa.Table:
     """All rows of a part, reports included."""
-    return pa.concat_tables([SCHEMA.empty_table(), *pieces_of_part(data)])
+    pieces = [SCHEMA.empty_table(), *pieces_of_part(data)]
+    return pa.concat_tables(pieces, promote_options="default")
 
 
 def pieces_of_part(data: bytes, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-    """Some columns of a part (None: all), some thousand rows at a time, reports included."""
+    """Some columns of a part (None: all), some thousand rows at a time, reports included.
+
+    Parts of earlier versions give no column `known`.
+    """
     file = pq.ParquetFile(io.BytesIO(data))
     for number in range(file.num_row_groups):
         yield file.read_row_group(number, columns=columns, use_threads=False)
@@ -161,13 +181,24 @@ def clip_ids(table: pa.Table) -> np.ndarray:
     return np.frombuffer(data, "S16", count=len(column), offset=column.offset * 16)
 
 
+def known_digests(table: pa.Table) -> list[str | None]:
+    """`ClipSpec.known_digest` of the clips of a part, in its order, without the reports."""
+    rows = pc.is_valid(table["clip_id"])
+    if "known" not in table.column_names:
+        return [None] * pc.sum(rows).as_py() if len(table) else []
+    digests: list[str | None] = pc.struct_field(table["known"], "digest").filter(rows).to_pylist()
+    return digests
+
+
 def specs_of(table: pa.Table) -> Iterator[ClipSpec]:
     """The clips of a table whose rows are all clips, in its order, made as they are taken."""
-    for batch in table.select(list(_SPEC)).to_batches(max_chunksize=_SPECS_AT_ONCE):
+    columns = [name for name in _SPEC if name in table.column_names]
+    for batch in table.select(columns).to_batches(max_chunksize=_SPECS_AT_ONCE):
         for row in batch.to_pylist():
             row["frame_index"] = tuple(row["frame_index"])
             row["pts_seconds"] = tuple(row["pts_seconds"])
-            yield ClipSpec(**row)
+            known = row.pop("known", None)
+            yield ClipSpec(**row, known=None if known is None else KnownInputs(**known))
 
 
 def clips_only(table: pa.Table) -> pa.Table:

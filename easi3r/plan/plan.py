@@ -12,18 +12,21 @@ from pydantic import ValidationError
 
 from easi3r.config import Settings
 from easi3r.errors import SettingsError, StoreError
+from easi3r.plan.names import planned_names
 from easi3r.plan.parts import (
+    NAME_COLUMNS,
     REPORT_COLUMNS,
     PartSummary,
     clip_ids,
     clips_only,
+    known_digests,
     part_path,
     pieces_of_part,
     reports_of,
     specs_of,
 )
 from easi3r.plan.records import PLAN_SCHEMA_VERSION, PlanCounts, PlanRecord, PlanState
-from easi3r.store import ResultSet, result_names, unpack_clip_ids
+from easi3r.store import ResultSet, unpack_clip_ids
 from easi3r.store.files import files_at
 from easi3r.types import ClipReport, ClipSpec, Outcome, digest
 
@@ -91,9 +94,9 @@ class Plan:
         counted = np.zeros(2, int)
         clips = pending = frames = 0
         seconds = 0.0
-        columns = ["clip_id", "frames", "seconds"]
+        columns = [*NAME_COLUMNS, "frames", "seconds"]
         for table, is_first in self._scanned(_NOTHING, settings, columns):
-            names = _names(clip_ids(table), settings)
+            names = _names(table, settings)
             is_committed = committed.contains(names) & is_first
             is_quarantined = quarantined.contains(names) & is_first & ~is_committed
             counted += is_committed.sum(), is_quarantined.sum()
@@ -122,10 +125,16 @@ class Plan:
         for number, table in enumerate(self._tables(["clip_id"])):
             yield clip_ids(table)[self._is_first[number]]
 
-    def pending_clip_ids(self, done: ResultSet, settings: Settings) -> Iterator[np.ndarray]:
-        """Packed ids (`S16`) of the pending clips, a piece of the plan at a time; as `batches`."""
-        for table, is_pending in self._scanned(done, settings, ["clip_id"]):
-            yield clip_ids(table)[is_pending]
+    def pending_clips(
+        self, done: ResultSet, settings: Settings
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Packed ids (`S16`) and known digests of the pending clips, a piece of the plan at a time.
+
+        Raises as `batches`.
+        """
+        for table, is_pending in self._scanned(done, settings, NAME_COLUMNS):
+            known = np.array(known_digests(table), object)
+            yield clip_ids(table)[is_pending], known[is_pending]
 
     def problems(self) -> Iterator[ClipReport]:
         """Videos that gave no clip, and shots that were left out, in the order of the plan."""
@@ -161,7 +170,7 @@ class Plan:
             problem = f"plan {self.plan_id} was made with other sampling, video or shot settings"
             raise SettingsError("settings", problem, "Plan again with these settings")
         for number, table in enumerate(self._tables(columns)):
-            names = _names(clip_ids(table), settings)
+            names = _names(table, settings)
             yield table, self._is_first[number] & ~done.contains(names)
 
     def _tables(self, columns: Sequence[str] | None) -> Iterator[pa.Table]:
@@ -198,11 +207,8 @@ def first_of_each(packed_ids: np.ndarray) -> np.ndarray:
     return first
 
 
-def _names(packed_ids: np.ndarray, settings: Settings) -> np.ndarray:
-    if settings.model.sha256 is None:
-        problem = "is not set, and results are named by it"
-        raise SettingsError("model.sha256", problem, "Pin the weights first (`prepare`)")
-    return result_names(packed_ids, settings.model.sha256, settings.digest)
+def _names(table: pa.Table, settings: Settings) -> np.ndarray:
+    return planned_names(clip_ids(table), known_digests(table), settings)
 
 
 def write_plan(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from easi3r.config import Settings
 from easi3r.errors import TransientError
+from easi3r.knowledge import KnownInputs
 from easi3r.retries import with_backoff
 from easi3r.store import (
     clear_quarantine,
@@ -11,8 +12,8 @@ from easi3r.store import (
     quarantine_id_of_video,
     quarantine_record,
 )
-from easi3r.types import ClipReport, ClipSpec, Outcome
-from easi3r.video import left_out_shots, plan_clips, probe
+from easi3r.types import ClipReport, ClipSpec, Outcome, Video
+from easi3r.video import SourceVideo, left_out_shots, plan_clips, probe
 
 SHORT_SHOT = "short_shot"  # the reason of reports about shots that were left out
 
@@ -30,18 +31,21 @@ class VideoPlan:
     reports: tuple[ClipReport, ...] = ()
 
 
-def plan_video(url: str, destination: str, settings: Settings) -> VideoPlan:
+def plan_video(source: SourceVideo, destination: str, settings: Settings) -> VideoPlan:
     """Probe a video and cut it into clips; one that cannot be used is quarantined.
 
-    A record that an earlier version of the video left in the quarantine is removed.
+    So is one of which the user knows something that cannot be true of the frames that clips read. A
+    record that an earlier version of the video left in the quarantine is removed.
 
     Raises:
         UnwritableDestinationError, StorageUnavailableError: the quarantine record cannot be stored.
     """
-    subject = quarantine_id_of_video(url)
+    url, subject = source.url, quarantine_id_of_video(source.url)
     try:
         video = with_backoff(lambda: probe(url, settings.shots), settings.execution.attempts)
         specs = plan_clips(video, settings.sampling, settings.video, settings.shots)
+        if source.known:
+            specs = _with_known(specs, source.known, video, settings)
         left_out = left_out_shots(video, settings.sampling, settings.shots)
     except TransientError as error:
         failed = ClipReport(subject, url, Outcome.FAILED, error.reason, str(error))
@@ -51,6 +55,17 @@ def plan_video(url: str, destination: str, settings: Settings) -> VideoPlan:
     clear_quarantine(destination, subject)
     reports = (_short_shot(url, start, stop, settings) for start, stop in left_out)
     return VideoPlan(url, specs, tuple(reports))
+
+
+def _with_known(
+    specs: tuple[ClipSpec, ...], inputs: KnownInputs, video: Video, settings: Settings
+) -> tuple[ClipSpec, ...]:
+    """The clips with what is known of their video, read, checked and with its digest."""
+    # OpenCV takes a while to import, and few runs need it.
+    from easi3r.known import read_known, specs_with
+
+    known = with_backoff(lambda: read_known(inputs, video), settings.execution.attempts)
+    return specs_with(known, specs)
 
 
 def give_up_video(url: str, destination: str, error: BaseException) -> ClipReport:

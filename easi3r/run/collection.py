@@ -14,6 +14,7 @@ from easi3r.config import Settings
 from easi3r.errors import WorkerLostError
 from easi3r.executor import Executor, InProcess
 from easi3r.plan import Plan, PlanWatcher, plan_collection
+from easi3r.plan.known_sources import require_paths
 from easi3r.run.engine import hash_of_refiner
 from easi3r.run.forecast import Forecast
 from easi3r.run.ledger import Ledger
@@ -120,12 +121,14 @@ def prepare(run: Run, executor: Executor) -> Run:
     A worker reads the hashes, since the supervisor's machine may have no weights.
 
     Raises:
-        SourceError, UnreadableURLError: the source cannot be listed.
+        SourceError, UnreadableURLError: the source cannot be listed, or a path of what is known of
+            it is not there.
         CheckpointError, SettingsError: the weights cannot be used.
         MissingPackageError: the refiner's package is not installed.
         UnwritableDestinationError, NotADatasetError: the destination cannot be used.
     """
     list(islice(scan_source(run.source), 1))  # a mistyped source leaves no dataset behind
+    require_paths(run.known)
     settings, masks = run.settings, run.settings.masks
     run = run.with_weights(
         _by_worker(executor, run.load.hash_of_weights, settings, settings.model.weights)
@@ -154,7 +157,7 @@ def plan_run(run: Run, executor: Executor, watcher: PlanWatcher | None = None) -
     Raises:
         As `easi3r.plan.plan_collection`.
     """
-    return plan_collection(run.source, run.destination, run.settings, executor, watcher)
+    return plan_collection(run.source, run.destination, run.settings, executor, watcher, run.known)
 
 
 def begin(ledger: Ledger, backlog: Backlog) -> Iterator[Batch]:

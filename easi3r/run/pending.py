@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from easi3r.plan import OutdatedResults, Plan, PlanState, outdated_results
+from easi3r.plan.names import planned_names
 from easi3r.run.run import Run
 from easi3r.store import (
     ResultSet,
@@ -11,7 +12,6 @@ from easi3r.store import (
     committed_set,
     pack_clip_ids,
     quarantined_set,
-    result_names,
 )
 from easi3r.types import ClipReport, ClipSpec, Outcome
 
@@ -55,7 +55,7 @@ class Backlog:
         size = settings.execution.clips_per_batch
         for batch in self.plan.batches(self.committed, settings, size):
             packed = pack_clip_ids(spec.clip_id for spec in batch)
-            names = result_names(packed, settings.model.sha256 or "", settings.digest)
+            names = planned_names(packed, [spec.known_digest for spec in batch], settings)
             is_quarantined = self.quarantined.contains(names).tolist()
             pairs = list(zip(batch, is_quarantined, strict=True))
             yield tuple(s for s, no in pairs if not no), tuple(s for s, no in pairs if no)

@@ -66,7 +66,8 @@ class UnexpectedErrors:
         )
         try:
             for report in self._in_a_row:
-                name = result_name(report.subject, self.run.result_id(report.subject))
+                result = self.run.result_id_of(report.subject, report.known_digest)
+                name = result_name(report.subject, result)
                 clear_quarantine(destination, name)
         except (StoreError, TransientError) as second:
             error.add_note(f"Not all of their quarantine records could be deleted: {second}")

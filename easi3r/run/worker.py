@@ -141,7 +141,7 @@ class _Batch:
 
     def decode(self, spec: ClipSpec) -> _Decoded | None:
         """Frames of a clip whose video is still the one that was planned."""
-        start, result = time.perf_counter(), self.run.result_id(spec.clip_id)
+        start, result = time.perf_counter(), self.run.result_id(spec)
         if self._of_store(lambda: is_committed(self.run.destination, spec.clip_id, result)):
             return None
         frames = self._read(spec, self.run.settings)
@@ -189,7 +189,8 @@ class _Batch:
                 tried, shortage = size, error
                 continue
             self.fitting_pairs[shape] = size.pairs_per_batch
-            provenance = replace(annotation.provenance, settings_digest=settings.digest)
+            asked_for = settings.result_digest(spec.known_digest)
+            provenance = replace(annotation.provenance, settings_digest=asked_for)
             degraded = size.degraded_from(full)
             return replace(annotation, degraded=degraded, provenance=provenance)
         assert shortage is not None  # there is always one size to try
@@ -233,7 +234,7 @@ class _Batch:
         if isinstance(answer, Exception):
             answer = _TimedReport(self._report_error(spec, answer))
         metrics.count(answer.report, answer.seconds_by_stage)
-        result = self.run.result_id(spec.clip_id)
+        result = self.run.result_id(spec)
         log_clip(answer.report, result, self.engine.device, answer.seconds_by_stage)
         return answer.report
 
@@ -263,7 +264,7 @@ def quarantine_clip(
 ) -> ClipReport:
     """Record why a clip has no result of a run; other weights or settings may still give one."""
     record = quarantine_record(
-        result_name(spec.clip_id, run.result_id(spec.clip_id)),
+        result_name(spec.clip_id, run.result_id(spec)),
         spec.video_url,
         error,
         video_fingerprint=spec.video_fingerprint,

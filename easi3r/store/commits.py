@@ -40,6 +40,8 @@ class CommitRecord(BaseModel):
         start_seconds, stop_seconds: presentation times of its first and last frame.
         quality: None where a figure does not exist.
         degraded: as in `ClipAnnotation`; records written before there was such a thing read as ().
+        known_digest: as in `Provenance`; records written before there was such a thing read as
+            None.
         committed_at: by the writer's clock.
     """
 
@@ -68,6 +70,7 @@ class CommitRecord(BaseModel):
     device: str
     quality: dict[str, float | None]
     degraded: tuple[str, ...] = ()
+    known_digest: str | None = None
     committed_at: AwareDatetime
     objects: tuple[StoredObject, ...]
 
@@ -115,6 +118,7 @@ def make_record(annotation: ClipAnnotation, path: str, objects: dict[str, bytes]
         device=provenance.device,
         quality=finite_or_null(annotation.reconstruction.quality),
         degraded=annotation.degraded,
+        known_digest=provenance.known_digest,
         committed_at=datetime.now(UTC),
         objects=tuple(
             StoredObject(name=name, size=len(data), sha256=hashlib.sha256(data).hexdigest())

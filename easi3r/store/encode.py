@@ -174,6 +174,9 @@ def clip_attributes(annotation: ClipAnnotation, settings: StoreSettings) -> dict
         "degraded": list(annotation.degraded),
         "quality": finite_or_null(annotation.reconstruction.quality),
         "seconds_by_stage": dict(annotation.seconds_by_stage),
+        "known_inputs": [] if spec.known is None else list(spec.known.names),
+        "undistorted": annotation.undistorted and asdict(annotation.undistorted),
+        "warnings": list(annotation.warnings),
     }
 
 

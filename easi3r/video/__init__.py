@@ -5,7 +5,7 @@ Headers are never believed: what a video holds is what decoding it gives. Any fs
 
 from easi3r.video.arrays import ArrayVideo
 from easi3r.video.clip_ranges import left_out_shots, plan_clips
-from easi3r.video.decoding import decode
+from easi3r.video.decoding import Undistort, decode
 from easi3r.video.fitting import Fit, FrameSize, fit_size
 from easi3r.video.listing import describe
 from easi3r.video.probing import hash_content, probe
@@ -17,6 +17,7 @@ __all__ = [
     "FrameSize",
     "Listing",
     "SourceVideo",
+    "Undistort",
     "decode",
     "describe",
     "fit_size",

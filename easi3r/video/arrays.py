@@ -11,6 +11,7 @@ from PIL import Image
 from easi3r.config import FrameFit
 from easi3r.errors import NoFramesError, VideoError
 from easi3r.types import ClipSpec, Frames, Video
+from easi3r.video.decoding import Undistort
 from easi3r.video.fitting import fit_size
 
 
@@ -61,7 +62,12 @@ class ArrayVideo:
         )
 
     def decode(
-        self, spec: ClipSpec, long_side_px: int, patch_size: int, fit: FrameFit = "crop"
+        self,
+        spec: ClipSpec,
+        long_side_px: int,
+        patch_size: int,
+        fit: FrameFit = "crop",
+        undistort: Undistort | None = None,
     ) -> Frames:
         """The frames a clip reads, brought to size; see `easi3r.video.decode`.
 
@@ -71,8 +77,9 @@ class ArrayVideo:
         height, width = self.images.shape[1:3]
         fitted = fit_size(width, height, 1.0, long_side_px, patch_size, fit)
         index = np.array(spec.frame_index, np.int64)
+        images = (self.images[i] if undistort is None else undistort(self.images[i]) for i in index)
         return Frames(
-            images=np.stack([fitted.apply(Image.fromarray(self.images[i])) for i in index]),
+            images=np.stack([fitted.apply(Image.fromarray(image)) for image in images]),
             pts_seconds=np.array(spec.pts_seconds, np.float64),
             frame_index=index,
             source_to_stored=fitted.source_to_stored,

@@ -1,5 +1,7 @@
 """Decoding the frames of one clip, by their presentation timestamps."""
 
+from collections.abc import Callable
+
 import av
 import numpy as np
 from jaxtyping import UInt8
@@ -13,11 +15,19 @@ from easi3r.video.orientation import Orientation
 from easi3r.video.reader import VideoReader, open_video
 from easi3r.video.timestamps import seconds_of
 
+Undistort = Callable[[UInt8[np.ndarray, "height width 3"]], UInt8[np.ndarray, "height width 3"]]
+
 # Containers without an index land anywhere near: the second try starts well before.
 _SEEK_MARGINS_SECONDS = (0.0, 10.0)
 
 
-def decode(spec: ClipSpec, long_side_px: int, patch_size: int, fit: FrameFit = "crop") -> Frames:
+def decode(
+    spec: ClipSpec,
+    long_side_px: int,
+    patch_size: int,
+    fit: FrameFit = "crop",
+    undistort: Undistort | None = None,
+) -> Frames:
     """The frames a clip reads, upright, in RGB, brought to the size that `fit_size` says.
 
     Decoding starts at the last keyframe before the clip; should the container seek past it, or to
@@ -34,6 +44,8 @@ def decode(spec: ClipSpec, long_side_px: int, patch_size: int, fit: FrameFit = "
         long_side_px: longer side of the stored frames, before cropping.
         patch_size: of the network; both sides of the stored frames are multiples of it.
         fit: see `easi3r.config.VideoSettings`.
+        undistort: takes the lens distortion out of an upright frame, before it is resized; None:
+            there is none, or nobody knows it.
 
     Raises:
         ChangedVideoError: the file no longer gives the frames that were planned.
@@ -42,7 +54,7 @@ def decode(spec: ClipSpec, long_side_px: int, patch_size: int, fit: FrameFit = "
         UnreadableURLError, StorageUnavailableError: see `probe`.
     """
     for start_seconds in _starts(spec):
-        canvas = _Canvas(spec, FrameSize(long_side_px, patch_size, fit))
+        canvas = _Canvas(spec, FrameSize(long_side_px, patch_size, fit), undistort)
         with open_video(spec.video_url) as reader:
             if _fill(canvas, reader, start_seconds):
                 return canvas.frames()
@@ -81,9 +93,10 @@ def _fill(canvas: "_Canvas", reader: VideoReader, start_seconds: float | None) -
 class _Canvas:
     """The images of a clip, being filled in."""
 
-    def __init__(self, spec: ClipSpec, size: FrameSize) -> None:
+    def __init__(self, spec: ClipSpec, size: FrameSize, undistort: Undistort | None) -> None:
         self.spec = spec
         self._size = size
+        self._undistort = undistort
         keys = spec.frame_index if spec.timestamps_derived else spec.pts_seconds
         self._missing: dict[float, int] = {float(key): place for place, key in enumerate(keys)}
         self._fit: Fit | None = None
@@ -104,6 +117,8 @@ class _Canvas:
             self._fit = self._fitted(image, reader.pixel_aspect(orientation))
             shape = (len(self.spec), self._fit.height, self._fit.width, 3)
             self._images = np.empty(shape, np.uint8)
+        if self._undistort is not None:
+            image = Image.fromarray(self._undistort(np.asarray(image)))
         self._images[place] = self._fit.apply(image)
 
     def _fitted(self, image: Image.Image, pixel_aspect: float) -> Fit:

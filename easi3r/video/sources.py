@@ -10,8 +10,9 @@ from typing import overload
 from fsspec import AbstractFileSystem
 
 from easi3r.errors import SourceError, UnreadableURLError
+from easi3r.knowledge import KnownInputs
 from easi3r.video.listing import ListedFile, describe, files_below, listed_file
-from easi3r.video.manifest import is_manifest, manifest_urls
+from easi3r.video.manifest import is_manifest, manifest_rows
 from easi3r.video.media_types import is_audio_or_video
 from easi3r.video.storage import locate, storage_errors
 
@@ -22,11 +23,15 @@ class SourceVideo:
 
     Attributes:
         size_bytes, version: as in `ListedFile`; None where the source says nothing about them.
+        known: cameras and masks that the user gave for it; None: none.
+        known_version: changes with the content of their files; None where nobody looked.
     """
 
     url: str
     size_bytes: int | None = None
     version: str | None = None
+    known: KnownInputs | None = None
+    known_version: str | None = None
 
 
 class SourceScan(Iterator[SourceVideo]):
@@ -98,20 +103,21 @@ class SourceScan(Iterator[SourceVideo]):
 
     def _of_manifest(self, source: str) -> Iterator[SourceVideo]:
         seen: set[bytes] = set()  # 16 bytes a row, not the URLs
-        for url in manifest_urls(source):
-            key = hashlib.blake2b(url.encode(errors="surrogateescape"), digest_size=16).digest()
+        for row in manifest_rows(source):
+            key = hashlib.blake2b(row.url.encode(errors="surrogateescape"), digest_size=16).digest()
             if key in seen:
                 self.repeated += 1
                 continue
             seen.add(key)
-            yield SourceVideo(url)
+            yield SourceVideo(row.url, known=row.known)
 
 
 def scan_source(source: str) -> SourceScan:
     """The videos that a source names, on any fsspec URL, one at a time.
 
     - A manifest (`.csv`, `.jsonl`, `.ndjson`, `.parquet`): its column `url`, in its order; relative
-      URLs are relative to the manifest's folder. Read a piece at a time; a URL that comes again is
+      URLs are relative to the manifest's folder. What else its columns say is told by
+      `easi3r.video.manifest.manifest_rows`. Read a piece at a time; a URL that comes again is
       counted in `repeated`.
     - A file: itself, whatever its name.
     - A folder: the files in it, at any depth, in the order of their paths, whose names are those

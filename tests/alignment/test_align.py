@@ -10,7 +10,8 @@ from easi3r.errors import DegenerateGeometryError, DisconnectedGraphError, NonFi
 from easi3r.geometry import project, transform_points, world_point_map
 from easi3r.geometry.rigid import invert_rigid
 from easi3r.geometry.trajectory import trajectory_error
-from easi3r.types import KnownCameras, OpticalFlow, Reconstruction
+from easi3r.knowledge import KnownCameras
+from easi3r.types import OpticalFlow, Reconstruction
 from tests.alignment.scenes import KnownScene, chosen_pairs, known_scene
 
 SETTINGS = AlignmentSettings()

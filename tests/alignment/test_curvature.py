@@ -12,7 +12,7 @@ from easi3r.alignment.unknowns import MOTION, Freedom, lay_out
 from easi3r.attention import pair_graph
 from easi3r.config import AlignmentSettings, GraphSettings
 from easi3r.errors import DegenerateGeometryError
-from easi3r.types import KnownCameras
+from easi3r.knowledge import KnownCameras
 from tests.alignment.scenes import known_scene
 
 SCENE = known_scene(5, noise=0.02)

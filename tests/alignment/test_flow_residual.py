@@ -12,8 +12,9 @@ from easi3r.alignment.stages import plan_stages
 from easi3r.alignment.value_and_gradient import evaluate
 from easi3r.config import AlignmentSettings
 from easi3r.geometry import invert_rigid, project, transform_points, world_point_map
+from easi3r.knowledge import KnownCameras
 from easi3r.tensors import PairGraph
-from easi3r.types import KnownCameras, OpticalFlow
+from easi3r.types import OpticalFlow
 from tests.alignment.scenes import KnownScene, chosen_pairs, known_scene
 from tests.alignment.test_align import true_flow
 

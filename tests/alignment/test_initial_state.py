@@ -16,8 +16,8 @@ from easi3r.alignment.problem import Pixels
 from easi3r.config import AlignmentSettings
 from easi3r.errors import DegenerateGeometryError
 from easi3r.geometry import invert_rigid
+from easi3r.knowledge import KnownCameras
 from easi3r.tensors import PairGraph
-from easi3r.types import KnownCameras
 from tests.alignment.scenes import chosen_pairs, known_scene
 
 ALL_PIXELS = Pixels.every(1, 18, 24, torch.device("cpu"))

@@ -16,7 +16,8 @@ from easi3r.alignment.stages import plan_stages
 from easi3r.alignment.unknowns import Freedom, lay_out
 from easi3r.alignment.value_and_gradient import evaluate
 from easi3r.config import AlignmentSettings
-from easi3r.types import KnownCameras, OpticalFlow
+from easi3r.knowledge import KnownCameras
+from easi3r.types import OpticalFlow
 from tests.alignment.scenes import chosen_pairs, known_scene
 from tests.alignment.test_align import true_flow
 

@@ -10,7 +10,7 @@ from easi3r.alignment.stages import plan_stages
 from easi3r.alignment.unknowns import moved
 from easi3r.alignment.value_and_gradient import Problem, evaluate
 from easi3r.config import AlignmentSettings
-from easi3r.types import KnownCameras
+from easi3r.knowledge import KnownCameras
 from tests.alignment.scenes import known_scene
 from tests.alignment.test_align import true_flow
 

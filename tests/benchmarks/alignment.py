@@ -27,7 +27,7 @@ from easi3r.alignment.stages import plan_stages
 from easi3r.alignment.unknowns import Freedom
 from easi3r.alignment.value_and_gradient import evaluate
 from easi3r.config import AlignmentSettings
-from easi3r.types import KnownCameras
+from easi3r.knowledge import KnownCameras
 from tests.benchmarks.adam import descend_by_adam
 from tests.benchmarks.pair_clips import KINDS, PairClip, golden_clip, rendered_clip
 from tests.benchmarks.results import FOLDER, Row, report

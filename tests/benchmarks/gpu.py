@@ -24,10 +24,11 @@ from easi3r.config import Settings, WeightDefaults
 from easi3r.cost.memory import ClipMemory, within_budget
 from easi3r.cost.operations import ClipWork
 from easi3r.evaluation.speed import peak_memory_bytes, random_network, seeing_a_wall
+from easi3r.knowledge import KnownCameras
 from easi3r.model import DUSt3R, ModelConfig
 from easi3r.pipeline import select_device
 from easi3r.tensors import PairGraph, PairPrediction
-from easi3r.types import Frames, KnownCameras
+from easi3r.types import Frames
 from tests.benchmarks import naive
 from tests.benchmarks.adam import STEPS, descend_by_adam
 from tests.benchmarks.network import run_ours

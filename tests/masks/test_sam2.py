@@ -104,7 +104,7 @@ def test_a_run_stores_both_masks_and_names_results_by_the_refiner(
     assert provenance["refiner_name"] == f"sam2 {weights.name}"
     pinned = prepare(run, InProcess())
     assert pinned.settings.masks.refiner_sha256 == sha256
-    assert clip.attrs["result_id"] == pinned.result_id(clip_id)
+    assert clip.attrs["result_id"] == pinned.result_id_of(clip_id, None)
     assert clip.attrs["seconds_by_stage"]["refinement"] > 0
     assert audit(dataset).clean
     assert annotate_collection(run).clips["skipped"] == 1

@@ -1,16 +1,22 @@
 """What a part holds comes back; what is first of its content."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from easi3r.errors import StoreError
+from easi3r.knowledge import KnownInputs
 from easi3r.plan import VideoPlan
 from easi3r.plan.parts import (
+    NAME_COLUMNS,
     clip_ids,
     clips_only,
     encode_part,
+    known_digests,
+    pieces_of_part,
     read_part,
     read_summary,
     reports_of,
@@ -63,6 +69,26 @@ def test_a_part_reads_back_as_it_was_encoded(drawn: list) -> None:
     assert read_summary("part", data) == summary
     assert (summary.videos, summary.clips) == (len(videos), len(expected))
     assert summary.frames == sum(map(len, expected))
+
+
+def test_what_is_known_comes_back_and_parts_without_it_are_read() -> None:
+    known = KnownInputs("lens.json", "poses", True, None, "d" * 64)
+    specs = tuple(a_spec("a.mp4", [n, n + 1], 0.0, n, None, False) for n in range(3))
+    specs = (specs[0], replace(specs[1], known=known), specs[2])
+    report = ClipReport("video", "b.mp4", Outcome.FAILED)
+    videos = [VideoPlan("b.mp4", (), (report,)), VideoPlan("a.mp4", specs)]
+    table = read_part(encode_part("name", [table_of(video) for video in videos])[0])
+    assert list(specs_of(clips_only(table))) == list(specs)
+    assert known_digests(table) == [None, "d" * 64, None]
+    (piece,) = pieces_of_part(encode_part("name", [table])[0], NAME_COLUMNS)
+    assert known_digests(piece) == [None, "d" * 64, None]
+
+    earlier = [table_of(video).drop_columns("known") for video in videos]
+    data, _ = encode_part("name", earlier)
+    assert [spec.known for spec in specs_of(clips_only(read_part(data)))] == [None] * 3
+    (piece,) = pieces_of_part(data, NAME_COLUMNS)
+    assert known_digests(piece) == [None] * 3
+    assert list(reports_of(read_part(data))) == [report]
 
 
 @pytest.mark.parametrize("data", [b"", b"PAR1", b"PAR1 and more bytes that are no footer PAR1"])

@@ -290,7 +290,7 @@ def test_a_video_that_kills_its_worker_is_quarantined(tmp_path: Path, dataset: s
             self, function: Callable, items: Iterable
         ) -> Iterator[tuple[object, object | WorkerLostError]]:
             for item in items:
-                held = [v.url for v in item.videos] if isinstance(item, VideoGroup) else [item]
+                held = [v.url for v in item.videos] if isinstance(item, VideoGroup) else [item.url]
                 if urls[2] in held:
                     yield item, WorkerLostError("a task", "killed its worker", "Look at its log")
                 else:
@@ -319,7 +319,7 @@ def test_two_planners_at_once_agree(tmp_path: Path, dataset: str) -> None:
     def raced(item: VideoGroup, function: Callable) -> PartSummary:
         part = planner._Part.open(item, dataset, SETTINGS)
         theirs = function(item)
-        plans = [planner.plan_video(url, dataset, SETTINGS) for url in part.due]
+        plans = [planner.plan_video(video, dataset, SETTINGS) for video in part.due]
         assert part.completed(iter(plans)) == theirs
         return theirs
 

@@ -20,6 +20,7 @@ from easi3r.types import ClipReport, Outcome
 from tests.engines import null_settings
 
 LIMIT = 3
+KNOWN = "d" * 64  # digest of what the user knows of the clips' video
 
 
 @pytest.fixture
@@ -36,9 +37,10 @@ def run(tmp_path: Path) -> Run:
 def failed(run: Run, number: int) -> ClipReport:
     """A clip that is quarantined as a worker would do it."""
     clip_id, error = f"{number:032x}", ValueError(f"error {number}")
-    name = result_name(clip_id, run.result_id(clip_id))
+    name = result_name(clip_id, run.result_id_of(clip_id, KNOWN))
     quarantine(run.destination, quarantine_record(name, "a.mp4", error))
-    return ClipReport(clip_id, "a.mp4", Outcome.QUARANTINED, "unexpected", str(error))
+    why = ("unexpected", str(error))
+    return ClipReport(clip_id, "a.mp4", Outcome.QUARANTINED, *why, known_digest=KNOWN)
 
 
 def other(outcome: Outcome, reason: str | None = None) -> ClipReport:

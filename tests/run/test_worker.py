@@ -19,6 +19,7 @@ from easi3r.run.run import Run
 from easi3r.run.worker import annotate_batch
 from easi3r.store import prepare_dataset, result_id, result_name
 from easi3r.types import Outcome
+from easi3r.video import SourceVideo
 from tests.scenes import write_scenes
 
 SETTINGS = Settings.parse({"video": {"long_side_px": 96}, "alignment": {"max_steps": 10}})
@@ -37,7 +38,7 @@ def dataset(tmp_path: Path) -> str:
 
 def test_a_clip_is_committed_once(tmp_path: Path, dataset: str) -> None:
     (video,) = write_scenes(tmp_path, count=1)
-    plan = plan_video(str(video), dataset, SETTINGS)
+    plan = plan_video(SourceVideo(str(video)), dataset, SETTINGS)
     (first,) = annotate_batch(plan.specs, run(dataset, SETTINGS))
     (second,) = annotate_batch(plan.specs, run(dataset, SETTINGS))
     assert (first.outcome, second.outcome) == (Outcome.COMMITTED, Outcome.SKIPPED)
@@ -51,7 +52,7 @@ def test_a_changed_setting_is_another_result(tmp_path: Path, dataset: str) -> No
     other = SETTINGS.model_copy(
         update={"alignment": SETTINGS.alignment.model_copy(update={"max_steps": 11})}
     )
-    plan = plan_video(str(video), dataset, SETTINGS)
+    plan = plan_video(SourceVideo(str(video)), dataset, SETTINGS)
     for settings in (SETTINGS, other):
         (report,) = annotate_batch(plan.specs, run(dataset, settings))
         assert report.outcome is Outcome.COMMITTED
@@ -61,7 +62,7 @@ def test_a_changed_setting_is_another_result(tmp_path: Path, dataset: str) -> No
 def test_a_bad_video_is_quarantined_with_its_reason(tmp_path: Path, dataset: str) -> None:
     bad = tmp_path / "bad.mp4"
     bad.write_bytes(b"no video at all" * 100)
-    plan = plan_video(str(bad), dataset, SETTINGS)
+    plan = plan_video(SourceVideo(str(bad)), dataset, SETTINGS)
     assert plan.specs == ()
     assert plan.reports[0].outcome is Outcome.QUARANTINED
     (record,) = easi3r.open_dataset(dataset).quarantined
@@ -72,7 +73,9 @@ def test_a_bad_video_is_quarantined_with_its_reason(tmp_path: Path, dataset: str
 
 def test_a_video_that_vanishes_after_planning_is_quarantined(tmp_path: Path, dataset: str) -> None:
     gone, kept = write_scenes(tmp_path, count=2)
-    specs = [plan_video(str(video), dataset, SETTINGS).specs[0] for video in (gone, kept)]
+    specs = [
+        plan_video(SourceVideo(str(video)), dataset, SETTINGS).specs[0] for video in (gone, kept)
+    ]
     gone.unlink()
     lost, made = annotate_batch(specs, run(dataset, SETTINGS))
     assert (lost.outcome, lost.reason) == (Outcome.QUARANTINED, "unreadable_url")
@@ -84,7 +87,7 @@ def test_a_video_that_vanishes_after_planning_is_quarantined(tmp_path: Path, dat
 
 def test_a_video_that_changed_after_planning_is_quarantined(tmp_path: Path, dataset: str) -> None:
     planned, other = write_scenes(tmp_path, count=2)
-    plan = plan_video(str(planned), dataset, SETTINGS)
+    plan = plan_video(SourceVideo(str(planned)), dataset, SETTINGS)
     shutil.copy(other, planned)  # the same timestamps, other pixels
     (report,) = annotate_batch(plan.specs, run(dataset, SETTINGS))
     assert (report.outcome, report.reason) == (Outcome.QUARANTINED, "changed_video")
@@ -92,7 +95,7 @@ def test_a_video_that_changed_after_planning_is_quarantined(tmp_path: Path, data
 
 def test_a_dataset_that_is_not_seen_from_here_stops_the_run(tmp_path: Path, dataset: str) -> None:
     (video,) = write_scenes(tmp_path, count=1)
-    specs = plan_video(str(video), dataset, SETTINGS).specs
+    specs = plan_video(SourceVideo(str(video)), dataset, SETTINGS).specs
     with pytest.raises(NotADatasetError):
         annotate_batch(specs, run(str(tmp_path / "elsewhere.zarr"), SETTINGS))
     assert not (tmp_path / "elsewhere.zarr").exists()
@@ -105,7 +108,7 @@ def test_an_error_nobody_foresaw_is_recorded_too(
         raise ZeroDivisionError("surprise")
 
     (video,) = write_scenes(tmp_path, count=1)
-    plan = plan_video(str(video), dataset, SETTINGS)
+    plan = plan_video(SourceVideo(str(video)), dataset, SETTINGS)
     monkeypatch.setattr("easi3r.pipeline.annotate_decoded", broken)
     (report,) = annotate_batch(plan.specs, run(dataset, SETTINGS))
     assert (report.outcome, report.reason) == (Outcome.QUARANTINED, "unexpected")
@@ -115,7 +118,7 @@ def test_an_error_nobody_foresaw_is_recorded_too(
 
 def test_errors_about_the_run_stop_the_run(tmp_path: Path, dataset: str) -> None:
     (video,) = write_scenes(tmp_path, count=1)
-    specs = plan_video(str(video), dataset, SETTINGS).specs
+    specs = plan_video(SourceVideo(str(video)), dataset, SETTINGS).specs
     wrong = SETTINGS.model_copy(
         update={"model": SETTINGS.model.model_copy(update={"sha256": "0" * 64})}
     )

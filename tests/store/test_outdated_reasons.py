@@ -20,15 +20,19 @@ OLD_METHOD = f"made by method version 1, now {METHOD_VERSION}"
 OLD_SETTINGS = f"made with settings dddddddddddd, now {SETTINGS.digest[:12]}"
 
 
-def annotation(weights: str, digest: str, seed: int = 0) -> ClipAnnotation:
+def annotation(
+    weights: str, digest: str, seed: int = 0, known: str | None = None
+) -> ClipAnnotation:
     made = make_annotation(2, seed=seed, weights_sha256=weights * 64)
-    return replace(made, provenance=replace(made.provenance, settings_digest=digest))
+    digests = {"settings_digest": digest, "known_digest": known}
+    return replace(made, provenance=replace(made.provenance, **digests))
 
 
 @pytest.fixture
 def committed(local_url: str) -> Callable[..., CommitRecord]:
-    def commit(weights: str, digest: str, seed: int = 0) -> CommitRecord:
-        return write_clip(local_url, annotation(weights, digest, seed), SETTINGS.store).record
+    def commit(weights: str, digest: str, seed: int = 0, known: str | None = None) -> CommitRecord:
+        made = annotation(weights, digest, seed, known)
+        return write_clip(local_url, made, SETTINGS.store).record
 
     return commit
 
@@ -40,6 +44,22 @@ def test_every_reason_is_named(committed: Callable[..., CommitRecord]) -> None:
     assert reason_for(committed("a", "d" * 64), SETTINGS) == OLD_SETTINGS
     assert reason_for(committed("c", version_1), SETTINGS) == f"{OLD_WEIGHTS} and {OLD_METHOD}"
     assert reason_for(committed("c", "d" * 64), SETTINGS) == f"{OLD_WEIGHTS} and {OLD_SETTINGS}"
+
+
+def test_other_known_inputs_are_a_reason_of_their_own(
+    committed: Callable[..., CommitRecord],
+) -> None:
+    plain = committed("a", SETTINGS.digest)
+    known = committed("a", SETTINGS.result_digest("e" * 64), known="e" * 64)
+    words = "known cameras or masks"
+    assert reason_for(plain, SETTINGS, "f" * 64) == f"made with no {words}, now {words} {'f' * 12}"
+    assert reason_for(known, SETTINGS) == f"made with {words} {'e' * 12}, now no {words}"
+    both = reason_for(replaced_settings(known), SETTINGS, "e" * 64)
+    assert both.startswith("made with settings dddddddddddd, now ")
+
+
+def replaced_settings(record: CommitRecord) -> CommitRecord:
+    return record.model_copy(update={"settings_digest": "d" * 64})
 
 
 def test_where_the_version_of_the_method_takes_no_part_it_is_no_reason(

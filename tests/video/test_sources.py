@@ -12,6 +12,7 @@ import pytest
 import s3fs
 
 from easi3r.errors import SourceError, UnreadableURLError
+from easi3r.knowledge import KnownInputs
 from easi3r.video import describe, list_videos, scan_source
 
 ODD_NAMES = [
@@ -173,7 +174,14 @@ def test_manifests_resolve_relative_urls_and_keep_their_order(tmp_path: Path) ->
         ("m.csv", b"url\na.mp4\n\xff\xfe\n", "malformed manifest: .*utf-8"),
         ("m.csv", b'url\n"a.mp4\n', "malformed manifest: unexpected end of data"),
         ("m.jsonl", b'{"url": "a.mp4"}\n{"uri": 1}\n', "row 2 has no url"),
-        ("m.jsonl", b'{"url": "a.mp4"}\n{"url": 7}\n', "row 2 has no url"),
+        ("m.jsonl", b'{"url": "a.mp4"}\n{"url": 7}\n', "row 2: `url` is 7, no path or URL"),
+        ("m.jsonl", b'{"url": "a.mp4", "poses": [1]}\n', r"row 1: `poses` is \[1\], no path"),
+        (
+            "m.csv",
+            b"url,poses,metric\na.mp4,p.txt,metres\n",
+            "row 1: `metric` is 'metres', neither",
+        ),
+        ("m.csv", b"url,poses,metric\na.mp4,,yes\n", "row 1: `metric` is set, but not `poses`"),
         ("m.jsonl", b"[1]\n", "row 1 has no url"),
         ("m.jsonl", b"{nonsense\n", "malformed manifest: Expecting property name"),
         ("m.ndjson", b"\n", "no rows"),
@@ -186,6 +194,28 @@ def test_malformed_manifests(tmp_path: Path, name: str, content: bytes, words: s
     with pytest.raises(SourceError, match=words) as caught:
         list_videos(str(path))
     assert caught.value.subject == str(path)
+
+
+def test_manifests_name_what_is_known_of_their_videos(tmp_path: Path) -> None:
+    rows = [
+        {"url": "a.mp4", "intrinsics": "lens.json", "poses": "../p", "metric": True},
+        {"url": "b.mp4", "poses": "s3://bucket/p.txt", "motion_masks": "/masks/b", "metric": False},
+        {"url": "c.mp4", "metric": None},
+    ]
+    names = ("url", "intrinsics", "poses", "metric", "motion_masks")
+    whole = [{name: row.get(name) for name in names} for row in rows]
+    cells = [["" if row[name] is None else str(row[name]) for name in names] for row in whole]
+    text = "\n".join(",".join(row) for row in [list(names), *cells])
+    (tmp_path / "m.csv").write_text(text.replace("True", "true"))
+    (tmp_path / "m.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(whole), tmp_path / "m.parquet")
+    expected = [
+        KnownInputs(f"{tmp_path}/lens.json", str(tmp_path.parent / "p"), metric=True),
+        KnownInputs(poses="s3://bucket/p.txt", motion_masks="/masks/b"),
+        None,
+    ]
+    for manifest in tmp_path.glob("m.*"):
+        assert [video.known for video in scan_source(str(manifest))] == expected
 
 
 def test_parquet_without_the_column(tmp_path: Path) -> None:
