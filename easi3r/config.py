@@ -230,7 +230,11 @@ class ExecutionSettings(_Frozen):
 
 
 class Settings(_Frozen):
-    """Every setting of a run. `shots` null: each video is one shot."""
+    """Every setting of a run. `shots` null: each video is one shot.
+
+    `degenerate`: what becomes of a clip whose images prove nothing (docs/trust.md): committed with
+    a low trust and the reasons, or quarantined. It changes no result, so it is in no digest.
+    """
 
     sampling: SamplingSettings = SamplingSettings()
     video: VideoSettings = VideoSettings()
@@ -243,6 +247,7 @@ class Settings(_Frozen):
     store: StoreSettings = StoreSettings()
     execution: ExecutionSettings = ExecutionSettings()
     masks: MaskSettings = MaskSettings()
+    degenerate: Literal["mark", "quarantine"] = "mark"
 
     @classmethod
     def parse(cls, values: dict[str, Any]) -> "Settings":
@@ -341,7 +346,12 @@ FIRST_SETTINGS: dict[type[BaseModel], frozenset[str]] = {
 """The settings that take part in the digest at any value. Later ones take part only where they are
 not at their default, so that a new setting does not make every dataset be computed anew."""
 
-_NEVER_DIGESTED = {(Settings, "execution"), (ModelSettings, "weights"), (ModelSettings, "sha256")}
+_NEVER_DIGESTED = {
+    (Settings, "execution"),
+    (Settings, "degenerate"),
+    (ModelSettings, "weights"),
+    (ModelSettings, "sha256"),
+}
 _NEVER_DIGESTED |= {(MaskSettings, "refiner_weights")}
 
 

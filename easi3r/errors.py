@@ -142,6 +142,12 @@ class DegenerateGeometryError(PermanentError):
     reason = "degenerate_geometry"
 
 
+class DegenerateClipError(PermanentError):
+    """A clip whose images prove nothing (no texture, a cut inside), to be quarantined as set."""
+
+    reason = "degenerate_clip"
+
+
 class NonFiniteError(PermanentError):
     """A computed value is NaN or infinite: the weights or the precision are at fault."""
 

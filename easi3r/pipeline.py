@@ -24,6 +24,7 @@ from easi3r.method.refiner import Refiner, refiner_memory, refiner_of
 from easi3r.method.steps import ClipSteps, PassMotion, StageClock
 from easi3r.model import DUSt3R, LoadedModel
 from easi3r.motion import DISAGREEMENT_LIMIT, POSES_DISAGREE, FlowEstimator, MotionEvidence
+from easi3r.quality.trust import assess, require_evidence
 from easi3r.tensors import DynamicMasks
 from easi3r.types import (
     ClipAnnotation,
@@ -54,6 +55,7 @@ def annotate_clip(
         OutOfMemoryError: the device is too small for `execution.pairs_per_batch`.
         DeviceFaultError: the device failed, and this process can use it no more.
         SettingsError: `execution.memory_budget_bytes` is too small for the clip.
+        DegenerateClipError: its images prove nothing, and `degenerate` is `quarantine`.
     """
     clock = StageClock(model.device)
     with clock.stage("decode"):
@@ -99,6 +101,9 @@ def annotate_decoded(
     clock = clock or StageClock(model.device)
     chosen = settings.completed(model.defaults)
     masks, reconstruction = annotate_frames(frames, model.network, chosen, clock=clock)
+    trust = assess(reconstruction.quality, model.sha256)
+    if settings.degenerate == "quarantine" and trust is not None:
+        require_evidence(f"clip {spec.clip_id}", trust)
     refined, refiner = masks, refiner_of(settings.masks, model.device)
     if refiner is not None:
         with clock.stage("refinement"), device_errors_named(model.network, chosen.execution):
@@ -121,6 +126,7 @@ def annotate_decoded(
         unrefined_mask=None if refiner is None else masks.mask.cpu().numpy(),
         undistorted=frames.undistorted,
         warnings=_warnings(reconstruction),
+        trust=trust,
     )
 
 
@@ -153,9 +159,12 @@ def annotate_frames(
         if settings.motion.cue == "attention":  # which needs no predictions of pass 1
             second = clip.second_pass(clip.attention_masks(clip.first_attention()))
             masks = clip.attention_masks(second.statistics)
-            return masks, clip.reconstruct(second, masks)
+            reconstruction = clip.reconstruct(second, masks)
+            return masks, clip.with_quality(reconstruction, second, masks)
         passes = run_both_passes(clip)
-        return passes.motion.masks(), passes.reconstruction
+        motion, masks = passes.motion, passes.motion.masks()
+        first = passes.first_reconstruction
+        return masks, clip.with_quality(passes.reconstruction, motion.result, masks, first)
 
 
 @dataclass(frozen=True)

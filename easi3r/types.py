@@ -239,6 +239,22 @@ class Provenance:
 
 
 @dataclass(frozen=True)
+class Trust:
+    """How much to believe a clip, by the calibration of its weights (docs/trust.md).
+
+    Attributes:
+        value: probability, 0..1, that the camera path is better than the best straight line at
+            constant velocity, and the depths better than one depth.
+        reasons: what speaks against the clip, in words: `no texture`, `cut inside`, ..
+        calibration: version of the calibration.
+    """
+
+    value: float
+    reasons: tuple[str, ...]
+    calibration: int
+
+
+@dataclass(frozen=True)
 class ClipAnnotation:
     """Everything known about one clip, as the store writes it.
 
@@ -255,6 +271,7 @@ class ClipAnnotation:
         undistorted: as in `Frames`.
         warnings: why the result should be looked at, though it is valid; empty where nothing is
             wrong.
+        trust: None where the weights have no calibration, or the method gave no figure it needs.
     """
 
     spec: ClipSpec
@@ -274,6 +291,7 @@ class ClipAnnotation:
     unrefined_mask: Bool[np.ndarray, "frames height width"] | None = None
     undistorted: LensDistortion | None = None
     warnings: tuple[str, ...] = ()
+    trust: Trust | None = None
 
     def __len__(self) -> int:
         return len(self.pts_seconds)
@@ -305,6 +323,7 @@ class ClipReport:
         engine_seconds: of `seconds`, those in which the engine computed; decoding, storage and
             waiting for them are the rest.
         known_digest: as in `ClipSpec`; names the result together with the clip's id.
+        trust: value of `ClipAnnotation.trust`.
     """
 
     subject: str
@@ -318,6 +337,7 @@ class ClipReport:
     degraded: tuple[str, ...] = ()
     engine_seconds: float = 0.0
     known_digest: str | None = None
+    trust: float | None = None
 
     @classmethod
     def of(

@@ -145,11 +145,20 @@ def requeue(
     )
 
 
-def index(url: Url) -> None:
+def index(
+    url: Url,
+    trust: Annotated[
+        bool,
+        typer.Option("--trust", help="Also judge all results by the calibration installed here."),
+    ] = False,
+) -> None:
     """Bring the index up to date with the commit records; a run does this at its end."""
-    from easi3r.store import update_index
+    from easi3r.quality.trust import assess
+    from easi3r.store import update_index, update_trust
 
     answer_console().print(str(update_index(url)), highlight=False)
+    if trust:
+        answer_console().print(str(update_trust(url, assess)), highlight=False)
 
 
 class Format(StrEnum):

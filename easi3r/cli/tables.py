@@ -16,7 +16,7 @@ from easi3r.store import AuditReport, CommitRecord, QuarantineRecord
 def clips_table(clips: Sequence[Mapping[str, Any]], total: int) -> Table:
     """One row a clip, of rows of the index: the first of `total`."""
     table = Table(title=_title("clips", total, len(clips)))
-    for heading in ("clip", "video", "owned frames", "seconds", "size", "read", "MB"):
+    for heading in ("clip", "video", "owned frames", "seconds", "size", "read", "MB", "trust"):
         table.add_column(heading, overflow="fold")
     for clip in clips:
         table.add_row(
@@ -27,6 +27,7 @@ def clips_table(clips: Sequence[Mapping[str, Any]], total: int) -> Table:
             f"{clip['width']}x{clip['height']}",
             str(clip["frames"]),
             f"{clip['bytes'] / 1e6:.2f}",
+            _trust(clip),
         )
     return table
 
@@ -152,6 +153,13 @@ def troubles_table(record: RunRecord) -> Table:
 
 def _add(table: Table, label: str, interval: Interval) -> None:
     table.add_row(label, *(f"{value:,.4g}" for value in interval.model_dump().values()))
+
+
+def _trust(clip: Mapping[str, Any]) -> str:
+    """Trust and the reasons against it, of a row of the index; empty without."""
+    if clip["trust"] is None:
+        return ""
+    return ", ".join([f"{clip['trust']:.2f}", *(clip["trust_reasons"] or ())])
 
 
 def _title(what: str, total: int, shown: int) -> str:

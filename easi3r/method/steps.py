@@ -41,6 +41,7 @@ from easi3r.motion import (
     pose_disagreement,
     superpixels,
 )
+from easi3r.quality.quality_figures import ClipMaterial, map_depth, quality_figures
 from easi3r.tensors import AttentionStatistics, DynamicMasks, FrameFeatures, PairGraph
 from easi3r.types import Frames, OpticalFlow, Reconstruction, TokenMatches
 
@@ -174,6 +175,33 @@ class ClipSteps:
         known = torch.from_numpy(self.frames.moving).to(masks.mask.device)
         unite = self.settings.motion.known_masks == "unite"
         return replace(masks, mask=masks.mask | known if unite else known)
+
+    def with_quality(
+        self,
+        reconstruction: Reconstruction,
+        result: PassResult,
+        masks: DynamicMasks,
+        earlier: Reconstruction | None = None,
+    ) -> Reconstruction:
+        """The reconstruction of a pass with its quality figures.
+
+        Args:
+            masks: of the clip.
+            earlier: reconstruction of the first pass, where there is one.
+        """
+        flow, moving = self.flow, masks.mask.cpu().numpy()
+        with self.clock.stage("quality"):
+            material = ClipMaterial(
+                self.frames.images,
+                flow,
+                moving,
+                reconstruction,
+                earlier,
+                map_depth(result.prediction),
+                self.graph.edges,
+            )
+            figures = quality_figures(material.without(self.frames.padding)).as_dict()
+        return replace(reconstruction, quality={**reconstruction.quality, **figures})
 
     @cached_property
     def flow(self) -> OpticalFlow:

@@ -101,6 +101,8 @@ class Ledger:
                 frames=self.progress.frames,
                 bytes_written=self.progress.bytes_written,
                 engine_seconds=self.progress.engine_seconds,
+                trust_median=self.progress.trust.median,
+                trust_low_share=self.progress.trust.low_share,
                 wall_seconds=self.progress.elapsed_seconds,
                 started=self._started,
                 updated=datetime.now(UTC),

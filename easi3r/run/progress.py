@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from easi3r.store.trust_counts import TrustCounts
 from easi3r.types import ClipReport, Outcome
 
 
@@ -18,6 +19,7 @@ class Progress:
         clock: seconds from an arbitrary start; replaced by tests.
         reasons: of the inputs that gave no result.
         engine_seconds: of all workers together.
+        trust: of the clips that this run annotated.
     """
 
     total: int
@@ -27,6 +29,7 @@ class Progress:
     frames: int = 0
     bytes_written: int = 0
     engine_seconds: float = 0.0
+    trust: TrustCounts = field(default_factory=TrustCounts)
     start: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -40,6 +43,8 @@ class Progress:
         self.frames += report.frames
         self.bytes_written += report.bytes_written
         self.engine_seconds += report.engine_seconds
+        if report.trust is not None:
+            self.trust.add(report.trust)
 
     def skip(self, clips: int) -> None:
         """Take in clips that earlier runs committed."""

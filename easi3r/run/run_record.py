@@ -5,6 +5,7 @@ from datetime import timedelta
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from easi3r.run.forecast import Forecast
+from easi3r.store.trust_counts import trust_in_words
 from easi3r.types import ClipReport, Outcome
 
 RUNS = "runs"
@@ -48,6 +49,8 @@ class RunRecord(_Frozen):
         troubles: the first `MOST_TROUBLES` inputs without a result.
         frames, bytes_written, engine_seconds: of the clips that this run annotated, all workers
             together.
+        trust_median, trust_low_share: trust of the clips that this run annotated, and the share of
+            them below `LOW_TRUST`; None where none has any.
         finished: None while it runs, and for ever where it was killed.
         forecast: of `easi3r plan --forecast`, where the run was started with one.
     """
@@ -67,6 +70,8 @@ class RunRecord(_Frozen):
     frames: int
     bytes_written: int
     engine_seconds: float
+    trust_median: float | None = None
+    trust_low_share: float | None = None
     wall_seconds: float
     started: AwareDatetime
     updated: AwareDatetime
@@ -100,4 +105,6 @@ class RunRecord(_Frozen):
 
     def __str__(self) -> str:
         counts = ", ".join(f"{self.clips[outcome]} {outcome}" for outcome in Outcome)
-        return f"{counts}; {self.frames} frames in {timedelta(seconds=round(self.wall_seconds))}"
+        done = f"{counts}; {self.frames} frames in {timedelta(seconds=round(self.wall_seconds))}"
+        trust = trust_in_words(self.trust_median, self.trust_low_share)
+        return f"{done}; trust: {trust}" if trust else done

@@ -217,6 +217,7 @@ class _Batch:
                 frames=len(annotation),
                 bytes_written=written.record.bytes,
                 degraded=annotation.degraded,
+                trust=None if annotation.trust is None else annotation.trust.value,
             )
         report = replace(
             report, seconds=now - computed.start, engine_seconds=computed.engine_seconds

@@ -12,6 +12,7 @@ from easi3r.store.commits import CommitRecord, StoredObject
 from easi3r.store.findings import Finding, Kind
 from easi3r.store.garbage import Collected, collect_garbage
 from easi3r.store.index import IndexUpdate, has_index, rebuild_index, update_index
+from easi3r.store.index_trust import TrustUpdate, update_trust
 from easi3r.store.pruning import made_by, newest, prune, superseded
 from easi3r.store.quarantine_records import (
     UNEXPECTED,
@@ -62,6 +63,7 @@ __all__ = [
     "QuarantineRecord",
     "ResultSet",
     "StoredObject",
+    "TrustUpdate",
     "Variable",
     "Window",
     "Written",
@@ -99,5 +101,6 @@ __all__ = [
     "superseded",
     "unpack_clip_ids",
     "update_index",
+    "update_trust",
     "write_clip",
 ]

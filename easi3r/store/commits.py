@@ -42,6 +42,7 @@ class CommitRecord(BaseModel):
         degraded: as in `ClipAnnotation`; records written before there was such a thing read as ().
         known_digest: as in `Provenance`; records written before there was such a thing read as
             None.
+        trust, trust_reasons, trust_calibration: of `ClipAnnotation.trust`; None and () without.
         committed_at: by the writer's clock.
     """
 
@@ -71,6 +72,9 @@ class CommitRecord(BaseModel):
     quality: dict[str, float | None]
     degraded: tuple[str, ...] = ()
     known_digest: str | None = None
+    trust: float | None = None
+    trust_reasons: tuple[str, ...] = ()
+    trust_calibration: int | None = None
     committed_at: AwareDatetime
     objects: tuple[StoredObject, ...]
 
@@ -94,6 +98,7 @@ def make_record(annotation: ClipAnnotation, path: str, objects: dict[str, bytes]
     """The record that would commit these objects, written below `path`."""
     spec, provenance = annotation.spec, annotation.provenance
     height, width = annotation.images_shape
+    trust = annotation.trust
     return CommitRecord(
         schema_version=SCHEMA_VERSION,
         clip_id=spec.clip_id,
@@ -119,6 +124,9 @@ def make_record(annotation: ClipAnnotation, path: str, objects: dict[str, bytes]
         quality=finite_or_null(annotation.reconstruction.quality),
         degraded=annotation.degraded,
         known_digest=provenance.known_digest,
+        trust=None if trust is None else trust.value,
+        trust_reasons=() if trust is None else trust.reasons,
+        trust_calibration=None if trust is None else trust.calibration,
         committed_at=datetime.now(UTC),
         objects=tuple(
             StoredObject(name=name, size=len(data), sha256=hashlib.sha256(data).hexdigest())

@@ -172,6 +172,7 @@ def clip_attributes(annotation: ClipAnnotation, settings: StoreSettings) -> dict
         "point_map": settings.point_map,
         "provenance": asdict(provenance),
         "degraded": list(annotation.degraded),
+        "trust": None if annotation.trust is None else asdict(annotation.trust),
         "quality": finite_or_null(annotation.reconstruction.quality),
         "seconds_by_stage": dict(annotation.seconds_by_stage),
         "known_inputs": [] if spec.known is None else list(spec.known.names),

@@ -26,9 +26,10 @@ from easi3r.store.schema import COMMITS, INDEX, PREFIX, result_name
 from easi3r.store.threads import in_threads
 
 _LOGGER = logging.getLogger(__name__)
-_VERSION = b"1"  # of the columns; parts of another version are written anew
+_VERSION = b"2"  # of the columns; parts of a version that is not read are written anew
+_READ = {b"1", _VERSION}  # 1 had no trust
 _TEXT, _COUNT, _NUMBER = pa.string(), pa.int64(), pa.float64()
-_OF_RECORDS = pa.schema(
+OF_RECORDS = pa.schema(
     [
         ("clip_id", _TEXT),
         ("result_id", _TEXT),
@@ -50,6 +51,9 @@ _OF_RECORDS = pa.schema(
         ("device", _TEXT),
         ("stream_break", _TEXT),
         ("degraded", pa.list_(_TEXT)),
+        ("trust", _NUMBER),
+        ("trust_reasons", pa.list_(_TEXT)),
+        ("trust_calibration", _COUNT),
         ("bytes", _COUNT),
         ("path", _TEXT),
         ("committed_at", pa.timestamp("us", tz="UTC")),
@@ -64,7 +68,7 @@ FIGURES = (
     "mean_focal_px",
     "median_static_flow_error_px",
 )
-COLUMNS = pa.schema([*_OF_RECORDS, *(pa.field(name, _NUMBER) for name in FIGURES)])
+COLUMNS = pa.schema([*OF_RECORDS, *(pa.field(name, _NUMBER) for name in FIGURES)])
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,7 @@ def update_index(url: str) -> IndexUpdate:
     open_dataset(url)
     files = files_at(url)
     results = parts = written = unreadable = 0
-    for rows, changed, bad in in_threads(partial(_update_part, files), _all_prefixes(files)):
+    for rows, changed, bad in in_threads(partial(_update_part, files), all_prefixes(files)):
         results, parts = results + rows, parts + bool(rows)
         written, unreadable = written + changed, unreadable + bad
     return IndexUpdate(results, parts, written, unreadable)
@@ -150,9 +154,9 @@ def index_findings(files: Files) -> Iterator[Finding]:
     """Parts of the index that differ from the commit records; none where there is no index."""
     if not files.names(INDEX):
         return
-    for prefix in _all_prefixes(files):
+    for prefix in all_prefixes(files):
         committed = committed_names_of(files, prefix)
-        stored = _read_part(files, prefix)
+        stored = read_part(files, prefix)
         if stored is None and len(committed):
             problem = f"no readable index of {len(committed)} committed results"
         elif stored is not None and _names_digest(committed) != _stored_digest(stored):
@@ -170,7 +174,8 @@ def part_path(prefix: str) -> str:
     return f"{INDEX}/{prefix}.parquet"
 
 
-def _all_prefixes(files: Files) -> list[str]:
+def all_prefixes(files: Files) -> list[str]:
+    """Prefixes of all that is committed or indexed, in order."""
     indexed = (name.removesuffix(".parquet") for name in files.names(INDEX))
     return sorted({*commit_prefixes(files), *filter(PREFIX.fullmatch, indexed)})
 
@@ -183,15 +188,20 @@ def _update_part(files: Files, prefix: str) -> tuple[int, bool, int]:
     if part.changed and not len(part.table):
         files.delete(part_path(prefix))
     elif part.changed:
-        sink = pa.BufferOutputStream()
-        pq.write_table(part.table, sink, compression="zstd")
-        files.put(part_path(prefix), sink.getvalue().to_pybytes())
+        write_part(files, prefix, part.table)
     return len(part.table), part.changed, len(part.unreadable)
+
+
+def write_part(files: Files, prefix: str, table: pa.Table) -> None:
+    """Replace the rows of one prefix."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    files.put(part_path(prefix), sink.getvalue().to_pybytes())
 
 
 def _index_part(files: Files, prefix: str) -> IndexPart:
     committed = committed_names_of(files, prefix)
-    stored = _read_part(files, prefix)
+    stored = read_part(files, prefix)
     if stored is not None and _stored_digest(stored) == _names_digest(committed):
         return IndexPart(prefix, stored, changed=False, unreadable=())
     had = stored is not None
@@ -201,7 +211,7 @@ def _index_part(files: Files, prefix: str) -> IndexPart:
     current = stored.filter(pa.array(ResultSet(committed).contains(indexed)))
     missing = ResultSet(committed[~ResultSet(np.unique(indexed)).contains(committed)])
     added, unreadable = _rows(files, prefix, missing)
-    table = _in_order([*current.to_pylist(), *added])
+    table = in_order([*current.to_pylist(), *added])
     changed = len(current) < len(stored) or bool(added) or (had and not len(table))
     return IndexPart(prefix, table, changed, unreadable)
 
@@ -225,14 +235,15 @@ def _rows(
 
 
 def _row(record: CommitRecord) -> dict[str, Any]:
-    row = {name: getattr(record, name, None) for name in _OF_RECORDS.names}
+    row = {name: getattr(record, name, None) for name in OF_RECORDS.names}
     row["degraded"] = list(record.degraded)
+    row["trust_reasons"] = list(record.trust_reasons)
     return row | {
         f"quality_{name}" if name in row else name: value for name, value in record.quality.items()
     }
 
 
-def _in_order(rows: list[dict[str, Any]]) -> pa.Table:
+def in_order(rows: list[dict[str, Any]]) -> pa.Table:
     """A table of rows by clip and time of commit, `newest` marked, figures beyond ours last."""
     rows.sort(key=lambda row: (row["clip_id"], row["committed_at"], row["result_id"]))
     for row, following in zip(rows, [*rows[1:], None]):
@@ -246,8 +257,8 @@ def _in_order(rows: list[dict[str, Any]]) -> pa.Table:
     )
 
 
-def _read_part(files: Files, prefix: str) -> pa.Table | None:
-    """The stored rows; None where there are none, or none that this version reads."""
+def read_part(files: Files, prefix: str) -> pa.Table | None:
+    """The rows of one prefix; None where there are none, or none that this version reads."""
     path = part_path(prefix)
     try:
         table = pq.read_table(pa.BufferReader(files.get(path)))
@@ -257,7 +268,12 @@ def _read_part(files: Files, prefix: str) -> pa.Table | None:
         _LOGGER.warning("%s is no Parquet file (%s)", files.locate(path), error)
         return None
     metadata: Mapping[bytes, bytes] = table.schema.metadata or {}
-    return table if metadata.get(b"easi3r.index") == _VERSION else None
+    if metadata.get(b"easi3r.index") not in _READ:
+        return None
+    for column in COLUMNS:  # null where the part was written before there was such a column
+        if column.name not in table.schema.names:
+            table = table.append_column(column, pa.nulls(len(table), column.type))
+    return table
 
 
 def _names(table: pa.Table) -> np.ndarray:

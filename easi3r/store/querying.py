@@ -8,6 +8,7 @@ import pyarrow.dataset as pads
 
 from easi3r.errors import SettingsError, StoreError
 from easi3r.store.files import Files, files_at
+from easi3r.store.index import COLUMNS
 from easi3r.store.read import open_dataset
 from easi3r.store.schema import INDEX
 from easi3r.store.threads import in_threads
@@ -65,6 +66,6 @@ def query(
 def _opened(files: Files, names: Sequence[str]) -> pads.Dataset:
     paths = [files.absolute(f"{INDEX}/{name}") for name in names]
     dataset = pads.dataset(paths, filesystem=files.fs, format="parquet")
-    # Parts may have figures that others lack.
+    # Parts may have figures that others lack, and older parts lack columns.
     schemas = in_threads(lambda part: part.physical_schema, dataset.get_fragments())
-    return dataset.replace_schema(pa.unify_schemas([*schemas]).remove_metadata())
+    return dataset.replace_schema(pa.unify_schemas([*schemas, COLUMNS]).remove_metadata())

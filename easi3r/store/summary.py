@@ -15,6 +15,7 @@ from easi3r.store.files import files_at
 from easi3r.store.index import COLUMNS, index_parts
 from easi3r.store.read import open_dataset
 from easi3r.store.requeueing import quarantined_by_reason
+from easi3r.store.trust_counts import TrustCounts
 
 _ORDER = ("video_url", "owned_start", "clip_id")
 _LABELLED = ["weights_licence", "weights_name", "weights_sha256", "settings_digest", "scale"]
@@ -36,6 +37,7 @@ class DatasetSummary:
         licences, weights, settings_digests, scales, quarantined: how many clips (or quarantine
             records, by reason) of each kind.
         newest: time of the last commit.
+        trust: of the clips that have one.
     """
 
     url: str
@@ -53,6 +55,7 @@ class DatasetSummary:
     scales: dict[str, int]
     quarantined: dict[str, int]
     newest: datetime | None
+    trust: TrustCounts
 
     def rows(self) -> tuple[tuple[str, str], ...]:
         """(label, value) pairs for a table."""
@@ -66,6 +69,7 @@ class DatasetSummary:
             ("weights", _listed(self.weights)),
             ("settings", _listed(self.settings_digests)),
             ("scale", _listed(self.scales)),
+            ("trust", str(self.trust) or "none"),
             ("quarantined", _listed(self.quarantined)),
         )
 
@@ -86,13 +90,15 @@ def inspect(url: str) -> DatasetSummary:
     videos: set[str] = set()
     newest: datetime | None = None
     clips: dict[str, Counter[Any]] = {name: Counter() for name in _COUNTED}
-    frames = 0
+    frames, trust = 0, TrustCounts()
     for table in _tables(url):
         last = pc.max(table["committed_at"]).as_py()
         newest = max(filter(None, (newest, last)), default=None)
         results, stored_bytes = results + len(table), stored_bytes + pc.sum(table["bytes"]).as_py()
         shown = table.filter(table["newest"])
         frames += pc.sum(shown["frames"]).as_py()
+        for value in shown["trust"].drop_null().to_pylist():
+            trust.add(value)
         videos.update(shown["video_fingerprint"].to_pylist())
         for name, label in _COUNTED.items():
             clips[name].update(label(row) for row in shown.select(_LABELLED).to_pylist())
@@ -110,6 +116,7 @@ def inspect(url: str) -> DatasetSummary:
             reason: len(records) for reason, records in quarantined_by_reason(url).items()
         },
         newest=newest,
+        trust=trust,
         **{name: dict(counts.most_common()) for name, counts in clips.items()},
     )
 
