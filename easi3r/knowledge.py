@@ -8,6 +8,9 @@ import numpy as np
 from jaxtyping import Float64
 
 
+_STILL_METRES = 1e-6  # a path of less is rounding
+
+
 @dataclass(frozen=True)
 class KnownInputs:
     """Where a user's own cameras and motion masks of one video lie. None: there are none.
@@ -69,9 +72,10 @@ class KnownCameras:
     @property
     def annotated_scale(self) -> Literal["arbitrary", "metric"]:
         """The scale of a clip annotated with these: a camera that stands still gives none."""
-        if self.camera_to_world is None or not np.ptp(self.camera_to_world[:, :3, 3], axis=0).any():
+        if self.camera_to_world is None:
             return "arbitrary"
-        return self.scale
+        extent = np.ptp(self.camera_to_world[:, :3, 3], axis=0).max()
+        return self.scale if extent > _STILL_METRES else "arbitrary"
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,8 @@ def test_only_a_moving_known_camera_makes_the_scale_metric() -> None:
     moved = POSES + np.arange(3)[:, None, None] * np.eye(4, k=3)
     assert KnownCameras(camera_to_world=moved, scale="metric").annotated_scale == "metric"
     assert KnownCameras(camera_to_world=POSES, scale="metric").annotated_scale == "arbitrary"
+    rounded = POSES + (moved - POSES) * 1e-12
+    assert KnownCameras(camera_to_world=rounded, scale="metric").annotated_scale == "arbitrary"
     assert KnownCameras().annotated_scale == "arbitrary"
     with pytest.raises(ValueError, match="known poses"):
         KnownCameras(scale="metric")
