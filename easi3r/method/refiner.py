@@ -6,11 +6,12 @@ from functools import lru_cache
 import torch
 
 from easi3r.config import MaskSettings
+from easi3r.errors import CheckpointError
 from easi3r.masks import MaskTracker, RefinerMemory, refine_masks, require_refiner
 from easi3r.masks.sam2 import load_sam2
 from easi3r.method.device_faults import device_faults_named
 from easi3r.method.padding import still_in_padding
-from easi3r.model.locations import checked_sha256, local_files
+from easi3r.model.locations import WEIGHTS_NAME, checked_sha256, local_files
 from easi3r.tensors import DynamicMasks
 from easi3r.types import Frames
 
@@ -64,6 +65,10 @@ def _loaded(settings: MaskSettings, device: str) -> Refiner:
     location = settings.refiner_weights
     require_refiner()
     with local_files(location) as files:
+        if files.weights.name != WEIGHTS_NAME:  # what transformers loads from a folder
+            problem = f"{files.weights.name} is not a folder with {WEIGHTS_NAME}"
+            remedy = "Give a folder or repository of SAM 2 for video"
+            raise CheckpointError(location, problem, remedy)
         sha256 = checked_sha256(location, files, settings.refiner_sha256)
         with device_faults_named(device):
             tracker = load_sam2(location, files.weights.parent, torch.device(device))

@@ -185,6 +185,12 @@ def test_weights_that_cannot_be_used_are_one_line(
     assert capfd.readouterr() == ("", "")
 
 
+def test_the_weights_of_the_network_are_no_refiner() -> None:
+    masks = Settings.parse({"masks": {"refine": "sam2", "refiner_weights": "nano"}}).masks
+    with pytest.raises(CheckpointError, match=r"nano: nano\.safetensors is not a folder"):
+        refiner_of(masks, CPU)
+
+
 def test_missing_weights_stop_a_run_before_it_begins(weights: Path, tmp_path: Path) -> None:
     write_scenes(tmp_path / "videos", count=1, frames=3)
     masks = {"refine": "sam2", "refiner_weights": str(tmp_path / "nothing")}
