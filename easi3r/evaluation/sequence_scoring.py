@@ -1,12 +1,14 @@
 """A sequence from its committed clips to its result, its masks as PNG and its picture."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
 from easi3r.errors import Easi3RError, UnwritableDestinationError
 from easi3r.evaluation.examination import OURS
+from easi3r.evaluation.protocols import LONGEST_CLIP
+from easi3r.evaluation.sequence import TrueSequence
 from easi3r.evaluation.sequence_baselines import geometry_baseline_values, mask_baseline_values
 from easi3r.evaluation.sequence_files import written_masks
 from easi3r.evaluation.sequence_pictures import draw_sequence
@@ -70,7 +72,7 @@ def _scored(
         paths = [clip.camera_to_world for clip in clips]
         of_cameras, notes = camera_values(sequence, clips, paths)
         ours = {**of_masks, **of_cameras, **depth_values(depths, truths)}
-        notes = (*notes, *depth_notes(sequence))
+        notes = (*coverage_notes(sequence, clips, evaluation), *notes, *depth_notes(sequence))
         with_points = sequence.dataset in _WITH_POINTS
         if with_points:
             of_points, more = point_values(sequence, clips, depths, truths)
@@ -86,6 +88,19 @@ def _scored(
         path = evaluation.out / "pictures" / f"{sequence.name}.png"
         draw_sequence(sequence, clips, images, scores, truths, path)
     return replace(result, values=values, notes=notes, seconds=seconds)
+
+
+def coverage_notes(
+    sequence: TrueSequence, clips: Sequence[StoredClip], evaluation: Evaluation
+) -> tuple[str, ...]:
+    """Where the clips are not what the protocol means: several, or of some frames only."""
+    notes = []
+    if evaluation.protocol == "paper" and len(clips) > 1:
+        notes.append(f"{len(clips)} clips: one holds {LONGEST_CLIP} frames at most")
+    annotated = sum(int(clip.owned.sum()) for clip in clips)
+    if annotated < len(sequence):
+        notes.append(f"{annotated} of {len(sequence)} frames annotated")
+    return tuple(notes)
 
 
 @contextmanager

@@ -182,6 +182,15 @@ def test_clips_join_under_annotate(tmp_path: Path) -> None:
     assert ours["abs_rel"] == pytest.approx(0, abs=1e-6)
 
 
+def test_frames_that_the_settings_skip_are_counted(tmp_path: Path) -> None:
+    values = SETTINGS.model_dump()
+    values["sampling"] = {"clip_frames": 6, "frame_stride": 2}
+    settings = type(SETTINGS).parse(values)
+    result = result_of(tmp_path, sequence_of(CLIP), CLIP, settings=settings, protocol="annotate")
+    assert result.notes == (f"{FRAMES // 2} of {FRAMES} frames annotated",)
+    assert result.values[OURS]["j_mean"] == 1
+
+
 def test_a_still_camera_has_no_error_and_a_note(tmp_path: Path) -> None:
     still = np.tile(np.eye(4), (FRAMES, 1, 1))
     sequence = replace(sequence_of(CLIP, dataset="dycheck"), camera_to_world=still)

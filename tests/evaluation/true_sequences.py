@@ -131,8 +131,10 @@ class TruthEngine(NullEngine):
 
 
 def _stored(values: np.ndarray, frames: Frames) -> np.ndarray:
-    """Values of source pixels at the stored ones."""
+    """Values of source pixels at the stored ones; those of stored pixels as they are."""
     source, stored = values.shape[1:], frames.images.shape[1:3]
+    if source == stored:
+        return values
     lookup = PixelLookup.to_source(frames.source_to_stored, source, stored, source)
     return np.stack([lookup(one) for one in values])
 
