@@ -35,3 +35,10 @@ def test_annotate_leaves_settings_alone() -> None:
     settings = Settings.parse({"sampling": {"clip_frames": 4}})
     assert protocol_settings(sequence_of(rendered()), "annotate", settings) == settings
     assert (frame_stride("paper"), frame_stride("annotate")) == ("paper", 1)
+
+
+@pytest.mark.parametrize(("dataset", "fit"), [("dycheck", "resize"), ("davis", "crop")])
+def test_only_dycheck_is_resized(dataset: str, fit: str) -> None:
+    sequence = sequence_of(rendered(), dataset=dataset)
+    assert protocol_settings(sequence, "paper", Settings()).video.fit == fit
+    assert protocol_settings(sequence, "annotate", Settings()).video.fit == "crop"
