@@ -173,10 +173,9 @@ def held_out_trusts(records: Sequence[TrustRecord]) -> Float64[np.ndarray, " cli
     folds = np.array([_fold(record.world) for record in records])
     trust = np.full(len(records), np.nan)
     for fold in np.unique(folds):
-        parts = zip(records, folds, strict=True)
-        ours, others = [], []
-        for record, one in parts:
-            (ours if one == fold else others).append(record)
+        pairs = [*zip(records, folds, strict=True)]
+        ours = [record for record, one in pairs if one == fold]
+        others = [record for record, one in pairs if one != fold]
         trust[folds == fold] = trusts_of(ours, fit(others, 1, ""))
     return trust
 

@@ -15,6 +15,7 @@ from easi3r.run.worker import annotate_batch
 from easi3r.store import prepare_dataset, query, update_index
 from easi3r.synthetic import CameraKind, CameraSettings, SceneSettings, render, sample_scene
 from easi3r.types import ClipReport, Outcome
+from easi3r.video import SourceVideo
 
 FRAMES = 8
 JUMP = 50
@@ -48,7 +49,7 @@ def annotated(folder: Path, images: np.ndarray, settings: Settings) -> tuple[str
     dataset, video = str(folder / "out.zarr"), folder / "clip.mp4"
     write_video(video, images)
     prepare_dataset(dataset, settings.model_dump_json())
-    plan = plan_video(str(video), dataset, settings)
+    plan = plan_video(SourceVideo(str(video)), dataset, settings)
     (report,) = annotate_batch(plan.specs, Run("videos", dataset, settings))
     return dataset, report
 
