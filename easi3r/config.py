@@ -3,7 +3,7 @@
 Everything that changes results takes part in `Settings.digest`, so a changed setting gives new
 result ids. `execution` only says how the work is done and stays out, and so would any group that
 only plans, opens or limits; so does which weights to load, because a result id holds the SHA-256 of
-the weights themselves. A setting added later takes part once it is changed (`FIRST_SETTINGS`).
+the weights themselves. A setting added later takes part once it is changed (`settings_digest`).
 """
 
 from typing import Annotated, Any, Literal
@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from easi3r.errors import SettingsError
+from easi3r.settings_digest import digested
 from easi3r.types import digest
 
 METHOD_VERSION = 2
@@ -287,7 +288,7 @@ class Settings(_Frozen):
 
         What is left to the weights stays so: their own hash is part of a result's identity.
         """
-        values = _digested(self)
+        values = digested(self)
         if self.alignment.flow_weight != 0:  # all that version 2 changed is the flow term
             values["method_version"] = METHOD_VERSION
         return digest(values)
@@ -303,67 +304,11 @@ class Settings(_Frozen):
     @property
     def digest_of_method_1(self) -> str:
         """The digest of the same settings before `METHOD_VERSION` took part in it."""
-        return digest(_digested(self))
+        return digest(digested(self))
 
     @property
     def planning_digest(self) -> str:
         """SHA-256, hex, of what decides which clips a video is cut into."""
-        shots = None if self.shots is None else _digested(self.shots)
-        planned = {"sampling": _digested(self.sampling), "shots": shots}
+        shots = None if self.shots is None else digested(self.shots)
+        planned = {"sampling": digested(self.sampling), "shots": shots}
         return digest({**planned, "broken_stream": self.video.broken_stream})
-
-
-FIRST_SETTINGS: dict[type[BaseModel], frozenset[str]] = {
-    Settings: frozenset(
-        ("sampling", "video", "graph", "model", "segmentation", "motion", "alignment", "store")
-    ),
-    SamplingSettings: frozenset(
-        ("clip_frames", "overlap_frames", "frame_stride", "rate_hz", "min_frames")
-    ),
-    VideoSettings: frozenset(("long_side_px", "broken_stream")),
-    ShotSettings: frozenset(("detector", "threshold", "short_shots")),
-    GraphSettings: frozenset(("kind", "window", "stride")),
-    ModelSettings: frozenset(("precision",)),
-    SegmentationSettings: frozenset(("clusters", "seed")),
-    MotionCalibration: frozenset(("coefficients", "intercept", "threshold", "certain")),
-    MotionSettings: frozenset(("cue", "calibration", "match_layers", "match_heads")),
-    AlignmentSettings: frozenset(
-        (
-            "max_steps",
-            "shared_focal",
-            "min_confidence",
-            "flow_weight",
-            "flow_start_fraction",
-            "flow_max_error_px",
-            "flow_drop_above",
-            "smoothness_weight",
-            "depth_weight",
-            "seed",
-        )
-    ),
-    StoreSettings: frozenset(("point_map", "frames_per_chunk", "mantissa_bits")),
-}
-"""The settings that take part in the digest at any value. Later ones take part only where they are
-not at their default, so that a new setting does not make every dataset be computed anew."""
-
-_NEVER_DIGESTED = {
-    (Settings, "execution"),
-    (Settings, "degenerate"),
-    (ModelSettings, "weights"),
-    (ModelSettings, "sha256"),
-}
-_NEVER_DIGESTED |= {(MaskSettings, "refiner_weights")}
-
-
-def _digested(settings: BaseModel) -> dict[str, Any]:
-    """The values of settings that take part in a digest."""
-    kind = type(settings)
-    values: dict[str, Any] = {}
-    for name, field in kind.model_fields.items():
-        value = getattr(settings, name)
-        if isinstance(value, MaskSettings) and value.refine is None:
-            continue  # which weights would refine changes nothing where nothing refines
-        changed = value != field.default or name in FIRST_SETTINGS.get(kind, ())
-        if changed and (kind, name) not in _NEVER_DIGESTED:
-            values[name] = _digested(value) if isinstance(value, BaseModel) else value
-    return values

@@ -15,7 +15,7 @@ LAYERS: tuple[frozenset[str], ...] = tuple(
     frozenset(layer.split())
     for layer in (
         "errors",
-        "types knowledge tensors config executor retries",
+        "settings_digest types knowledge tensors config executor retries",
         "geometry",
         "video model attention motion masks alignment quality store synthetic",
         "known",
