@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, Shaped
 
-from easi3r.geometry import backproject, invert_rigid, project, transform_points
+from easi3r.geometry import invert_rigid, project, transform_points
 from easi3r.types import OpticalFlow, Reconstruction
 
 POINTS_PER_FRAME = 800
@@ -112,12 +112,14 @@ def sample_pairs(
     height, width = moving.shape[1:]
     rows, columns = grid(height, width)
     unit = float(np.median(reconstruction.depth))
-    depth = reconstruction.depth / unit
+    depth = reconstruction.depth[:, rows, columns].astype(np.float64) / unit
     poses = reconstruction.camera_to_world.copy()
     poses[:, :3, 3] /= unit
     first, second = flow.edges.T
-    points = backproject(depth, reconstruction.intrinsics)[:, rows, columns]
     pixels = np.stack([columns, rows], axis=-1).astype(np.float64)
+    cameras = reconstruction.intrinsics[:, None]
+    lateral = (pixels - cameras[..., :2, 2]) / cameras[..., [0, 1], [0, 1]] * depth[..., None]
+    points = np.concatenate([lateral, depth[..., None]], axis=-1)
     return PairSamples(
         edges=flow.edges,
         pixels=pixels,
