@@ -7,7 +7,6 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float64
 
-
 _STILL_METRES = 1e-6  # a path of less is rounding
 
 
