@@ -311,7 +311,7 @@ class HalvingEngine(NullEngine):
     def decode(self, spec: ClipSpec, settings: Settings) -> Frames:
         known = known_of(spec)
         side = settings.video.long_side_px or 256
-        return with_known(decode(spec, side, 16, undistortion(known)), known)
+        return with_known(decode(spec, side, 16, undistort=undistortion(known)), known)
 
     def annotate(self, spec: ClipSpec, frames: Frames, settings: Settings) -> ClipAnnotation:
         self.seen.append(frames)
