@@ -64,11 +64,7 @@ def _refuse_blank(inputs: KnownInputs) -> None:
 
 
 def _check_unit(inputs: KnownInputs, poses: PoseTable | None) -> None:
-    if not inputs.metric:
-        return
-    if poses is None:
-        raise KnownInputError("metric", "there are no poses to be in metres", "Give poses too")
-    if poses.rescaled != 1:
+    if inputs.metric and poses is not None and poses.rescaled != 1:
         problem = f"its poses were multiplied by {poses.rescaled:g} (applied_scale), so no metres"
         raise KnownInputError(poses.url, problem, "Give poses in metres, or leave metric out")
 

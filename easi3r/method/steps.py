@@ -185,10 +185,15 @@ class ClipSteps:
     ) -> Reconstruction:
         """The reconstruction of a pass with its quality figures.
 
+        Unchanged where neither cue nor alignment looks at optical flow: it is not computed, and no
+        memory for it is budgeted, for the figures alone.
+
         Args:
             masks: of the clip.
             earlier: reconstruction of the first pass, where there is one.
         """
+        if self.settings.motion.cue == "attention" and not self.settings.alignment.flow_weight:
+            return reconstruction
         flow, moving = self.flow, masks.mask.cpu().numpy()
         with self.clock.stage("quality"):
             material = ClipMaterial(

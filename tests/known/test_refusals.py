@@ -309,7 +309,8 @@ def test_two_lenses_that_distort(tmp_path: Path) -> None:
 
 
 def test_metric_without_poses_or_with_rescaled_ones(tmp_path: Path) -> None:
-    assert refusal(metric=True).startswith("metric: there are no poses to be in metres")
+    with pytest.raises(ValueError, match="only known poses can be metric"):
+        KnownInputs(metric=True)
     path = w.write_transforms(tmp_path / "t.json", poses(), w.image_names(4), applied_scale=0.1)
     assert "multiplied by 0.1 (applied_scale)" in refusal(poses=path, metric=True)
     read_known(KnownInputs(poses=str(path)), w.video_of(4))

@@ -19,6 +19,7 @@ from easi3r.video import SourceVideo
 
 FRAMES = 8
 JUMP = 50
+QUICK = {"alignment": {"max_steps": 10}}  # more would bend what proves nothing further
 
 
 def level(grey: int) -> np.ndarray:
@@ -66,7 +67,7 @@ CLIPS = pytest.mark.parametrize(
 
 @CLIPS
 def test_they_are_marked(tmp_path: Path, images: Callable[[], np.ndarray], reason: str) -> None:
-    dataset, report = annotated(tmp_path, images(), Settings())
+    dataset, report = annotated(tmp_path, images(), Settings.parse(QUICK))
     assert report.outcome is Outcome.COMMITTED
     assert report.trust is not None
     assert report.trust < 0.2
@@ -78,7 +79,9 @@ def test_they_are_marked(tmp_path: Path, images: Callable[[], np.ndarray], reaso
 
 @CLIPS
 def test_or_quarantined(tmp_path: Path, images: Callable[[], np.ndarray], reason: str) -> None:
-    dataset, report = annotated(tmp_path, images(), Settings(degenerate="quarantine"))
+    dataset, report = annotated(
+        tmp_path, images(), Settings.parse({**QUICK, "degenerate": "quarantine"})
+    )
     assert report.outcome is Outcome.QUARANTINED
     assert report.reason == "degenerate_clip"
     assert reason in (report.message or "")

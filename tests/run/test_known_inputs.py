@@ -361,9 +361,11 @@ def test_known_poses_give_metres_on_a_real_walk(
     if not folder.is_dir():
         pytest.skip(f"needs {folder}")
     video = write_lossless(tmp_path / "walk.mkv", sorted(folder.glob("seq/*.color.png")))
+    steps = tmp_path / "quick.json"
+    steps.write_text('{"alignment": {"max_steps": 30}}')
     status, shown, _ = call(
         *("annotate", video, tmp_path / "out.zarr", "--poses", folder / "seq", "--metric"),
-        *("--intrinsics", folder / "camera-intrinsics.txt"),
+        *("--intrinsics", folder / "camera-intrinsics.txt", "--settings", steps),
     )
     assert status == 0, shown
     clip = stored(tmp_path / "out.zarr")

@@ -34,8 +34,9 @@ CHUNKED = StoreSettings(frames_per_chunk=2)
 
 
 def written(url: str, settings: StoreSettings = CHUNKED, frames: int = 5) -> str:
-    """The id of a clip just written there."""
-    return write_clip(url, make_annotation(frames), settings).record.clip_id
+    """The id of a clip just written there, with every variable that a clip may have."""
+    annotation = make_annotation(frames, refined=True)
+    return write_clip(url, annotation, settings).record.clip_id
 
 
 @pytest.mark.parametrize("point_map", ["stored", "derived"])
