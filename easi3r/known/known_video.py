@@ -8,10 +8,11 @@ from jaxtyping import Bool, Float64, Int64
 
 from easi3r.errors import KnownInputError
 from easi3r.geometry import source_pixels, transform_intrinsics
+from easi3r.knowledge import KnownCameras, KnownInputs
 from easi3r.known.array_masks import ArrayMasks
 from easi3r.known.distortion import Distortion
 from easi3r.known.motion_masks import MaskFolder
-from easi3r.types import ClipSpec, KnownCameras, KnownInputs
+from easi3r.types import ClipSpec
 
 _COVERAGE_REMEDY = (
     "Give one for every frame that clips read; numbers in names count from 0, times match within"

@@ -7,13 +7,14 @@ import numpy as np
 from jaxtyping import Float64
 
 from easi3r.errors import KnownInputError
+from easi3r.knowledge import KnownInputs
 from easi3r.known.array_masks import ArrayMasks
 from easi3r.known.distortion import Distortion
 from easi3r.known.formats import read_lenses, read_poses
 from easi3r.known.known_video import KnownVideo
 from easi3r.known.motion_masks import MaskFolder, find_masks
 from easi3r.known.pose_table import PoseTable
-from easi3r.types import KnownInputs, Video
+from easi3r.types import Video
 
 _HALF = 32
 
@@ -57,9 +58,8 @@ def read_known(inputs: KnownInputs, video: Video) -> KnownVideo:
 
 def _refuse_blank(inputs: KnownInputs) -> None:
     """An empty URL, of an unset shell variable for example, would be the current folder."""
-    for name in ("intrinsics", "poses", "motion_masks"):
-        url = getattr(inputs, name)
-        if url is not None and not url.strip():
+    for name in inputs.names:
+        if not getattr(inputs, name).strip():
             raise KnownInputError(name, "is empty", "Name a file or folder, or leave it out")
 
 

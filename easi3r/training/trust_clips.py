@@ -16,8 +16,9 @@ from PIL import Image
 
 from easi3r.config import Settings
 from easi3r.evaluation.benchmark import read_frames, truth_of
-from easi3r.evaluation.truth import source_pixels
+from easi3r.geometry import source_pixels
 from easi3r.model import LoadedModel
+from easi3r.pipeline import frame_size
 from easi3r.synthetic import (
     CameraKind,
     CameraSettings,
@@ -219,20 +220,17 @@ def _reader(
 ) -> Callable[[LoadedModel, Settings], tuple[Frames, KnownScene]]:
     def read(model: LoadedModel, settings: Settings) -> tuple[Frames, KnownScene]:
         images = [_colour(stem) for stem in stems]
-        long_side = settings.video.long_side_px or model.config.long_side_px
-        fit = fit_size(*images[0].size, 1.0, long_side, model.config.patch_size)
+        width, height = images[0].size
+        fit = fit_size(width, height, 1.0, *frame_size(model, settings))
         stored = np.stack([fit.apply(image) for image in images])
-        height, width = stored.shape[1:3]
-        rows, columns = source_pixels(
-            fit.source_to_stored, height, width, (images[0].size[1], images[0].size[0])
-        )
+        rows, columns = source_pixels(fit.source_to_stored, fit.height, fit.width, (height, width))
         depth = np.zeros(stored.shape[:3], np.float32)
         for frame, stem in enumerate(stems):
             path = Path(f"{stem}.depth.png")
             if path.is_file():
                 metres = np.asarray(Image.open(path)).astype(np.float32) / 1000
                 metres[metres > 60] = 0  # 65535: not known
-                down, across = (m / s for m, s in zip(metres.shape, images[0].size[::-1]))
+                down, across = (m / s for m, s in zip(metres.shape, (height, width)))
                 depth[frame] = metres[(rows * down).astype(int), (columns * across).astype(int)]
         poses = np.stack([np.loadtxt(f"{stem}.pose.txt") for stem in stems])
         frames = Frames(
@@ -240,6 +238,7 @@ def _reader(
             pts_seconds=np.arange(len(stems)) / _NOMINAL_RATE_HZ,
             frame_index=np.arange(len(stems), dtype=np.int64),
             source_to_stored=fit.source_to_stored,
+            padding=fit.padding,
         )
         return frames, KnownScene(poses, depth)
 

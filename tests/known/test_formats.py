@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from easi3r.errors import KnownInputError
+from easi3r.knowledge import KnownInputs
 from easi3r.known import KnownVideo, read_known
-from easi3r.types import KnownInputs
 from tests.known import writers as w
 
 examples = settings(max_examples=15, deadline=None, derandomize=True)

@@ -8,8 +8,9 @@ from PIL import Image
 
 from easi3r.errors import KnownInputError
 from easi3r.geometry import invert_rigid, project, transform_points
+from easi3r.knowledge import KnownCameras, KnownInputs
 from easi3r.known import KnownVideo, read_known
-from easi3r.types import ClipSpec, KnownCameras, KnownInputs
+from easi3r.types import ClipSpec
 from easi3r.video import fit_size
 from tests.known import writers as w
 

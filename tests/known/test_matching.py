@@ -5,9 +5,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from easi3r.knowledge import KnownInputs
 from easi3r.known import read_known
 from easi3r.known.matching import NO_ROW, ByNumber, ByTime
-from easi3r.types import KnownInputs
 from tests.known import writers as w
 
 examples = settings(max_examples=25, deadline=None, derandomize=True)

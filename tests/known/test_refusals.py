@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from easi3r.errors import KnownInputError
+from easi3r.knowledge import KnownInputs
 from easi3r.known import read_known
-from easi3r.types import KnownInputs
 from tests.known import writers as w
 
 FRAMES = 4
